@@ -1,0 +1,250 @@
+use std::fmt;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::{Error, ErrorKind, Result};
+
+/// The name of a value: one or more non-empty segments, written `/a/b/c`.
+///
+/// A segment holds any bytes but `/`, and is neither `.` nor `..`. Constructors check and never
+/// rewrite; [`Key::clean`] rewrites, as go-datastore's `NewKey` does. Keys order bytewise on
+/// [`as_bytes`](Key::as_bytes), everywhere.
+///
+/// Cloning is cheap (a reference count). A key that came with a page shares one buffer with the
+/// other keys of that page; [`detached`](Key::detached) gives it one of its own.
+///
+/// # Examples
+/// ```
+/// use datastore::{Key, key};
+///
+/// let peer = key!("/peers/addrs").child("QmPeer")?;
+/// assert_eq!(peer, Key::new("/peers/addrs/QmPeer")?);
+/// assert!(Key::new("/peers//addrs").is_err());
+/// assert_eq!(Key::clean("peers//addrs/../keys")?, key!("/peers/keys"));
+/// # Ok::<(), datastore::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(Bytes);
+
+impl Key {
+    /// The longest key, in bytes of its encoded form, slashes included.
+    ///
+    /// The embedded engine stores the length of a key in 16 bits; every store has the same limit, so
+    /// that a key which fits one fits all, but for stores whose
+    /// [`Capabilities::max_key_len`](crate::Capabilities::max_key_len) is lower.
+    pub const MAX_LEN: usize = 65_535;
+
+    /// Checks `encoded`, which begins with `/`, and makes it a key.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidKey`] for what is not a key; the message says why.
+    pub fn new(encoded: impl AsRef<[u8]>) -> Result<Self> {
+        let encoded = encoded.as_ref();
+        check(encoded)?;
+        Ok(Self(Bytes::copy_from_slice(encoded)))
+    }
+
+    /// As [`Key::new`], without copying; the key keeps the whole buffer of `encoded` alive.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidKey`] for what is not a key.
+    pub fn from_bytes(encoded: Bytes) -> Result<Self> {
+        check(&encoded)?;
+        Ok(Self(encoded))
+    }
+
+    /// Joins segments into a key.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidKey`] without a segment, or with one that is empty, `.`, `..`, or has a `/`.
+    pub fn from_segments<S: AsRef<[u8]>>(segments: impl IntoIterator<Item = S>) -> Result<Self> {
+        let mut encoded = BytesMut::new();
+        for segment in segments {
+            let segment = segment.as_ref();
+            check_segment(segment)?;
+            encoded.extend_from_slice(b"/");
+            encoded.extend_from_slice(segment);
+        }
+        if encoded.is_empty() {
+            return Err(invalid(b"", Flaw::Empty));
+        }
+        check_len(&encoded)?;
+        Ok(Self(encoded.freeze()))
+    }
+
+    /// Rewrites `path` as go-datastore's `NewKey` does, then makes it a key: a `/` is put in front,
+    /// empty and `.` segments are dropped, and `..` takes the segment before it away.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidKey`] if nothing is left (Go's root key, `/`, is a place to query and
+    /// not a key), or if what is left is too long.
+    pub fn clean(path: impl AsRef<[u8]>) -> Result<Self> {
+        let mut segments: Vec<&[u8]> = Vec::new();
+        for segment in path.as_ref().split(|byte| *byte == b'/') {
+            match segment {
+                b"" | b"." => {}
+                b".." => {
+                    segments.pop();
+                }
+                other => segments.push(other),
+            }
+        }
+        Self::from_segments(segments)
+    }
+
+    /// The encoded form: each segment with a `/` before it.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The encoded form, sharing this key's buffer.
+    pub fn to_bytes(&self) -> Bytes {
+        self.0.clone()
+    }
+
+    /// The same key in a buffer of its own, for keys that are kept long after their page.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        Self(Bytes::copy_from_slice(&self.0))
+    }
+
+    /// What [`key!`](crate::key!) expands to; `encoded` was checked when it compiled.
+    #[doc(hidden)]
+    pub const fn from_static_checked(encoded: &'static [u8]) -> Self {
+        assert!(is_valid(encoded), "not a valid key: see `Key`");
+        Self(Bytes::from_static(encoded))
+    }
+
+    /// A key from bytes that are one by construction: parts of keys, joined or cut at a segment.
+    pub(crate) fn trusted(encoded: Bytes) -> Self {
+        debug_assert!(is_valid(&encoded));
+        Self(encoded)
+    }
+}
+
+/// Makes a [`Key`] from a literal that is checked when it compiles.
+///
+/// # Examples
+/// ```
+/// let key = datastore::key!("/blocks/pinned");
+/// assert_eq!(key.segments().count(), 2);
+/// ```
+/// ```compile_fail
+/// let key = datastore::key!("/blocks//pinned");
+/// ```
+#[macro_export]
+macro_rules! key {
+    ($encoded:literal) => {{
+        const KEY: $crate::Key = $crate::Key::from_static_checked($encoded.as_bytes());
+        KEY
+    }};
+}
+
+impl AsRef<[u8]> for Key {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::borrow::Borrow<[u8]> for Key {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({self})")
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Flaw {
+    Empty,
+    TooLong,
+    NoLeadingSlash,
+    EmptySegment,
+    DotSegment,
+    SlashInSegment,
+}
+
+fn check(encoded: &[u8]) -> Result<()> {
+    if encoded.is_empty() {
+        return Err(invalid(encoded, Flaw::Empty));
+    }
+    check_len(encoded)?;
+    if encoded.first() != Some(&b'/') {
+        return Err(invalid(encoded, Flaw::NoLeadingSlash));
+    }
+    let mut start = 1;
+    for slash in memchr::memchr_iter(b'/', encoded).skip(1).chain([encoded.len()]) {
+        let segment = encoded.get(start..slash).unwrap_or_default();
+        check_segment_shape(segment).map_err(|flaw| invalid(encoded, flaw))?;
+        start = slash + 1;
+    }
+    Ok(())
+}
+
+pub(crate) fn check_segment(segment: &[u8]) -> Result<()> {
+    if memchr::memchr(b'/', segment).is_some() {
+        return Err(invalid(segment, Flaw::SlashInSegment));
+    }
+    check_segment_shape(segment).map_err(|flaw| invalid(segment, flaw))
+}
+
+fn check_segment_shape(segment: &[u8]) -> std::result::Result<(), Flaw> {
+    match segment {
+        b"" => Err(Flaw::EmptySegment),
+        b"." | b".." => Err(Flaw::DotSegment),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn check_len(encoded: &[u8]) -> Result<()> {
+    if encoded.len() > Key::MAX_LEN { Err(invalid(encoded, Flaw::TooLong)) } else { Ok(()) }
+}
+
+/// [`check`] as a constant function, for `key!`.
+const fn is_valid(encoded: &[u8]) -> bool {
+    if encoded.is_empty() || encoded.len() > Key::MAX_LEN {
+        return false;
+    }
+    let mut rest = encoded;
+    loop {
+        // At the start of each round: at a slash, with a segment behind it.
+        let [b'/', tail @ ..] = rest else { return false };
+        let mut segment = tail;
+        let mut len = 0;
+        let mut dots = true;
+        while let [byte, after @ ..] = segment {
+            if *byte == b'/' {
+                break;
+            }
+            dots &= *byte == b'.';
+            len += 1;
+            segment = after;
+        }
+        if len == 0 || (dots && len <= 2) {
+            return false;
+        }
+        if segment.is_empty() {
+            return true;
+        }
+        rest = segment;
+    }
+}
+
+fn invalid(encoded: &[u8], flaw: Flaw) -> Error {
+    const SHOWN: usize = 64;
+    let why = match flaw {
+        Flaw::Empty => "a key has at least one segment",
+        Flaw::TooLong => "a key has at most 65535 bytes",
+        Flaw::NoLeadingSlash => "a key begins with `/`",
+        Flaw::EmptySegment => "a segment is empty (`Key::clean` drops empty segments)",
+        Flaw::DotSegment => "`.` and `..` are not segments (`Key::clean` resolves them)",
+        Flaw::SlashInSegment => "a segment cannot hold `/`",
+    };
+    let shown = encoded.get(..SHOWN).unwrap_or(encoded).escape_ascii();
+    let more = if encoded.len() > SHOWN { "…" } else { "" };
+    Error::new(ErrorKind::InvalidKey, format!("not a key: \"{shown}{more}\": {why}"))
+}

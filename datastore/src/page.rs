@@ -1,0 +1,183 @@
+use std::ops::ControlFlow;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::{Direction, Error, ErrorKind, Key, Query, Result};
+
+/// Some entries of a query, in its order, and where it goes on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// The entries; there may be none although there is a `next`.
+    pub entries: Vec<Entry>,
+    /// The cursor of the next page, for [`Query::resume`]; `None`, and only `None`, says that the query
+    /// is complete. It stays good across restarts of the store.
+    pub next: Option<Key>,
+}
+
+/// A key, and what the query selected of its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    key: Key,
+    content: Content,
+}
+
+/// What a query selected of a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Nothing.
+    Nothing,
+    /// Its size in bytes.
+    Size(u64),
+    /// All of it.
+    Value(Bytes),
+}
+
+impl Entry {
+    /// Makes an entry.
+    pub fn new(key: Key, content: Content) -> Self {
+        Self { key, content }
+    }
+
+    /// The key.
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// Size of the value in bytes, if sizes or values were selected.
+    pub fn size(&self) -> Option<u64> {
+        match &self.content {
+            Content::Nothing => None,
+            Content::Size(size) => Some(*size),
+            Content::Value(value) => Some(value.len() as u64),
+        }
+    }
+
+    /// The value, if values were selected.
+    pub fn value(&self) -> Option<&Bytes> {
+        match &self.content {
+            Content::Value(value) => Some(value),
+            Content::Nothing | Content::Size(_) => None,
+        }
+    }
+
+    pub(crate) fn set_key(&mut self, key: Key) {
+        self.key = key;
+    }
+
+    /// The key alone.
+    pub fn into_key(self) -> Key {
+        self.key
+    }
+
+    /// Key and content.
+    pub fn into_parts(self) -> (Key, Content) {
+        (self.key, self.content)
+    }
+}
+
+/// Gathers a [`Page`] within the bounds that every page keeps; for implementors of
+/// [`query_page`](crate::Datastore::query_page).
+///
+/// The keys of a page share one buffer: one allocation a page, not one an entry.
+///
+/// # Examples
+/// ```
+/// use datastore::{Content, PageBuilder, Query};
+///
+/// let mut page = PageBuilder::new(&Query::all().limit(1));
+/// for (key, value) in [("/a", "1"), ("/b", "2")] {
+///     // Breaks once the page is full; the entry that is refused begins the next page.
+///     if page.push(key.as_bytes(), Content::Value(value.into())).is_break() {
+///         break;
+///     }
+/// }
+/// let page = page.finish()?;
+/// assert_eq!(page.entries.len(), 1);
+/// assert_eq!(page.next.as_ref(), page.entries.last().map(|entry| entry.key()));
+/// # Ok::<(), datastore::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct PageBuilder {
+    keys: BytesMut,
+    entries: Vec<(usize, Content)>,
+    bytes: usize,
+    max_entries: usize,
+    cut: bool,
+}
+
+impl PageBuilder {
+    /// Most entries of a page.
+    pub const MAX_ENTRIES: usize = 4096;
+
+    /// A page is full once its keys and values reach this many bytes; one entry always fits.
+    pub const MAX_BYTES: usize = 4 << 20;
+
+    /// Begins a page of `query`.
+    pub fn new(query: &Query) -> Self {
+        let max_entries = query.limit.unwrap_or(usize::MAX).min(Self::MAX_ENTRIES);
+        let guess = max_entries.min(256);
+        Self {
+            keys: BytesMut::with_capacity(guess * 48),
+            entries: Vec::with_capacity(guess),
+            bytes: 0,
+            max_entries,
+            cut: false,
+        }
+    }
+
+    /// Whether the page takes no more; a store can ask before it fetches a value.
+    pub fn is_full(&self) -> bool {
+        self.entries.len() >= self.max_entries || self.bytes >= Self::MAX_BYTES
+    }
+
+    /// Appends an entry, or breaks, leaving it out, if the page is full: there is a next page.
+    pub fn push(&mut self, key: &[u8], content: Content) -> ControlFlow<()> {
+        if self.is_full() {
+            self.cut = true;
+            return ControlFlow::Break(());
+        }
+        self.bytes += key.len();
+        if let Content::Value(value) = &content {
+            self.bytes += value.len();
+        }
+        self.keys.extend_from_slice(key);
+        self.entries.push((key.len(), content));
+        ControlFlow::Continue(())
+    }
+
+    /// Ends the page early, for a store that stops for a reason of its own: there is a next page.
+    pub fn cut(&mut self) {
+        self.cut = true;
+    }
+
+    /// The page. It has a cursor if an entry was refused or the page was [`cut`](Self::cut).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] if what was pushed is not a key.
+    pub fn finish(self) -> Result<Page> {
+        let mut keys = self.keys.freeze();
+        let mut entries = Vec::with_capacity(self.entries.len());
+        for (len, content) in self.entries {
+            let key = Key::from_bytes(keys.split_to(len)).map_err(|error| {
+                Error::new(ErrorKind::Corrupt, "the store holds a key that is not one")
+                    .with_source(error)
+            })?;
+            entries.push(Entry::new(key, content));
+        }
+        let next = if self.cut { entries.last().map(|entry| entry.key.detached()) } else { None };
+        Ok(Page { entries, next })
+    }
+}
+
+impl Direction {
+    /// The items in this direction.
+    pub fn order<'a, T>(
+        self,
+        items: impl DoubleEndedIterator<Item = T> + 'a,
+    ) -> Box<dyn Iterator<Item = T> + 'a> {
+        match self {
+            Self::Ascending => Box::new(items),
+            Self::Descending => Box::new(items.rev()),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+use bytes::Bytes;
+
+/// How much of a value a read asks for; a store fetches no more than it must.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// Whether it is there.
+    Exists,
+    /// Its size in bytes.
+    Size,
+    /// All of it, and its [`Version`].
+    Value,
+    /// Its bytes from `offset`, `len` at most: fewer where the value ends, none past its end.
+    Range {
+        /// Position of the first byte.
+        offset: u64,
+        /// How many bytes at most.
+        len: u64,
+    },
+}
+
+/// A value that was found, as far as the read asked for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    size: Option<u64>,
+    value: Option<Bytes>,
+    version: Option<Version>,
+}
+
+impl Found {
+    /// The answer to [`Want::Exists`].
+    pub fn exists() -> Self {
+        Self { size: None, value: None, version: None }
+    }
+
+    /// The answer to [`Want::Size`].
+    pub fn sized(size: u64) -> Self {
+        Self { size: Some(size), value: None, version: None }
+    }
+
+    /// The answer to [`Want::Value`].
+    pub fn whole(value: Bytes) -> Self {
+        Self { size: Some(value.len() as u64), value: Some(value), version: None }
+    }
+
+    /// The answer to [`Want::Range`], from a store that reads ranges: a part, and the size of the
+    /// whole value.
+    pub fn part(part: Bytes, size: u64) -> Self {
+        Self { size: Some(size), value: Some(part), version: None }
+    }
+
+    /// The answer to `want` from a store that has the whole value at hand.
+    ///
+    /// # Examples
+    /// ```
+    /// use bytes::Bytes;
+    /// use datastore::{Found, Want};
+    ///
+    /// let found = Found::answer(&Want::Range { offset: 2, len: 9 }, Bytes::from("abcd"));
+    /// assert_eq!(found.value().map(|part| &part[..]), Some(&b"cd"[..]));
+    /// assert_eq!(found.size(), Some(4));
+    /// ```
+    pub fn answer(want: &Want, value: Bytes) -> Self {
+        let size = value.len() as u64;
+        match *want {
+            Want::Exists => Self::exists(),
+            Want::Size => Self::sized(size),
+            Want::Value => Self::whole(value),
+            Want::Range { offset, len } => {
+                // Both ends are at most `size`, the length of something in memory.
+                let start = offset.min(size) as usize;
+                let end = offset.saturating_add(len).min(size) as usize;
+                Self::part(value.slice(start..end), size)
+            }
+        }
+    }
+
+    /// Sets a version other than the value itself: an ETag, a generation.
+    #[must_use]
+    pub fn with_version(mut self, version: Version) -> Self {
+        self.version = Some(version);
+        self
+    }
+
+    /// Size of the whole value in bytes; `None` if the read asked only whether it exists.
+    pub fn size(&self) -> Option<u64> {
+        self.size
+    }
+
+    /// The value, or the range of it, that was asked for.
+    pub fn value(&self) -> Option<&Bytes> {
+        self.value.as_ref()
+    }
+
+    /// The value, or the range of it, that was asked for.
+    pub fn into_value(self) -> Option<Bytes> {
+        self.value
+    }
+
+    /// The version to hand back in [`Condition::Unchanged`](crate::Condition::Unchanged); there
+    /// where the read asked for [`Want::Value`] and the store holds conditions.
+    pub fn version(&self) -> Option<Version> {
+        let value = || self.value.clone().filter(|value| Some(value.len() as u64) == self.size);
+        self.version.clone().or_else(|| value().map(Version::of_value))
+    }
+}
+
+/// What a value was when it was read, to hand back in a condition; opaque to callers.
+///
+/// Local stores use the value itself, so a value that was changed and changed back counts as
+/// unchanged; remote stores use their ETag or generation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version(Repr);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Repr {
+    Value(Bytes),
+    Tag(Bytes),
+}
+
+impl Version {
+    /// The version of a store that compares values.
+    pub fn of_value(value: Bytes) -> Self {
+        Self(Repr::Value(value))
+    }
+
+    /// The version of a store that compares tags.
+    pub fn of_tag(tag: impl Into<Bytes>) -> Self {
+        Self(Repr::Tag(tag.into()))
+    }
+
+    /// The value, if this is a version of a store that compares values.
+    pub fn as_value(&self) -> Option<&Bytes> {
+        match &self.0 {
+            Repr::Value(value) => Some(value),
+            Repr::Tag(_) => None,
+        }
+    }
+
+    /// The tag, if this is a version of a store that compares tags.
+    pub fn as_tag(&self) -> Option<&Bytes> {
+        match &self.0 {
+            Repr::Tag(tag) => Some(tag),
+            Repr::Value(_) => None,
+        }
+    }
+}

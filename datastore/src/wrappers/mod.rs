@@ -1,0 +1,10 @@
+//! Stores over any store, one thing each.
+
+mod fault;
+mod gate;
+mod namespace;
+mod read_only;
+
+pub use fault::{Fault, FaultRule, Injected, Operation, Position};
+pub use namespace::Namespace;
+pub use read_only::ReadOnly;

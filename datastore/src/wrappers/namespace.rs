@@ -1,0 +1,184 @@
+use std::ops::Bound;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::gate::Gate;
+use crate::{
+    Batch, Capabilities, CheckReport, Condition, Datastore, Error, ErrorKind, Found, Key, KeyRange,
+    Op, Page, Query, Result, Scope, Want,
+};
+
+/// A store whose keys all lie below a prefix of another store.
+///
+/// `/x` is `/prefix/x` below, whatever `x` is, so that no two keys meet; queries are pushed down as
+/// they are. [`check`](Datastore::check), [`compact`](Datastore::compact), [`sync`](Datastore::sync)
+/// and [`disk_usage`](Datastore::disk_usage) are those of the whole store below.
+///
+/// # Examples
+/// ```
+/// # futures::executor::block_on(async {
+/// use std::sync::Arc;
+/// use datastore::{DatastoreExt, MemoryDatastore, Namespace, key};
+///
+/// let store = Arc::new(MemoryDatastore::new());
+/// let peers = Namespace::new(store.clone(), key!("/peers"));
+/// peers.put(&key!("/a"), "1").await?;
+/// assert!(store.has(&key!("/peers/a")).await?);
+/// # Ok::<(), datastore::Error>(()) }).unwrap();
+/// ```
+#[derive(Debug)]
+pub struct Namespace<S> {
+    inner: S,
+    prefix: Key,
+    gate: Gate,
+}
+
+impl<S: Datastore> Namespace<S> {
+    /// Wraps a store.
+    pub fn new(inner: S, prefix: Key) -> Self {
+        Self { inner, prefix, gate: Gate::default() }
+    }
+
+    /// The store below.
+    pub fn inner(&self) -> &S {
+        &self.inner
+    }
+
+    /// Where the keys lie in the store below.
+    pub fn prefix(&self) -> &Key {
+        &self.prefix
+    }
+
+    fn lower(&self, key: &Key) -> Result<Key> {
+        self.prefix.join(key)
+    }
+
+    fn raise(&self, key: &Key) -> Result<Key> {
+        self.prefix.strip_from(key).ok_or_else(|| {
+            let message = format!("a query below {} returned {key}", self.prefix);
+            Error::new(ErrorKind::Internal, message)
+        })
+    }
+
+    /// The same query on the store below; `None` if nothing can match.
+    fn lower_query(&self, query: &Query) -> Option<Query> {
+        let Query { scope, after, before, direction, limit, select } = query;
+        let prefix = self.prefix.as_bytes();
+        let scope = match scope {
+            Scope::All => Scope::Descendants(self.prefix.clone()),
+            // A key too long to exist below has nothing below it either.
+            Scope::Descendants(key) => Scope::Descendants(self.lower(key).ok()?),
+            Scope::StartsWith(start) if start.is_empty() => Scope::Descendants(self.prefix.clone()),
+            Scope::StartsWith(start) if start.first() == Some(&b'/') => {
+                Scope::StartsWith(Bytes::from([prefix, start].concat()))
+            }
+            Scope::StartsWith(_) => return None,
+            Scope::Range(..) => {
+                let wanted = KeyRange::of_scope(scope)?.prefixed(prefix)?;
+                wanted.intersect(KeyRange::below(&self.prefix)?)?.into()
+            }
+        };
+        // A cursor that would be too long below becomes a bound, which may be of any length.
+        let mut lowered = Query {
+            scope,
+            after: None,
+            before: None,
+            direction: *direction,
+            limit: *limit,
+            select: *select,
+        };
+        for (cursor, is_after) in [(after, true), (before, false)] {
+            let Some(cursor) = cursor else { continue };
+            match self.lower(cursor) {
+                Ok(key) if is_after => lowered.after = Some(key),
+                Ok(key) => lowered.before = Some(key),
+                Err(_) => {
+                    let bound = Bound::Excluded(Bytes::from([prefix, cursor.as_bytes()].concat()));
+                    let (start, end) = if is_after {
+                        (bound, Bound::Unbounded)
+                    } else {
+                        (Bound::Unbounded, bound)
+                    };
+                    let range = KeyRange::of_scope(&lowered.scope)?;
+                    lowered.scope = range.intersect(KeyRange::new(start, end)?)?.into();
+                }
+            }
+        }
+        Some(lowered)
+    }
+}
+
+#[async_trait]
+impl<S: Datastore> Datastore for Namespace<S> {
+    fn capabilities(&self) -> Capabilities {
+        let below = self.inner.capabilities();
+        let max_key_len = below.max_key_len.saturating_sub(self.prefix.as_bytes().len());
+        Capabilities { max_key_len, ..below }
+    }
+
+    async fn read(&self, key: &Key, want: Want) -> Result<Option<Found>> {
+        self.gate.check_open()?;
+        self.inner.read(&self.lower(key)?, want).await
+    }
+
+    async fn query_page(&self, query: &Query) -> Result<Page> {
+        self.gate.check_open()?;
+        let Some(lowered) = self.lower_query(query) else { return Ok(Page::default()) };
+        let Page { mut entries, next } = self.inner.query_page(&lowered).await?;
+        for entry in &mut entries {
+            let key = self.raise(entry.key())?;
+            entry.set_key(key);
+        }
+        let next = next.map(|cursor| self.raise(&cursor)).transpose()?;
+        Ok(Page { entries, next })
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<()> {
+        self.gate.check_open()?;
+        let Batch { mut ops, mut conditions, durability } = batch;
+        for op in &mut ops {
+            match op {
+                Op::Put { key, value: _ } | Op::Delete { key } => *key = self.lower(key)?,
+            }
+        }
+        for condition in &mut conditions {
+            match condition {
+                Condition::Absent(key) | Condition::Unchanged(key, _) => *key = self.lower(key)?,
+            }
+        }
+        let result = self.inner.commit(Batch { ops, conditions, durability }).await;
+        result.map_err(|error| error.map_keys(|key| self.prefix.strip_from(&key).unwrap_or(key)))
+    }
+
+    async fn snapshot(&self) -> Result<Arc<dyn Datastore>> {
+        self.gate.check_open()?;
+        Ok(Arc::new(Namespace::new(self.inner.snapshot().await?, self.prefix.clone())))
+    }
+
+    async fn sync(&self) -> Result<()> {
+        self.gate.check_open()?;
+        self.inner.sync().await
+    }
+
+    async fn disk_usage(&self) -> Result<u64> {
+        self.gate.check_open()?;
+        self.inner.disk_usage().await
+    }
+
+    async fn compact(&self) -> Result<()> {
+        self.gate.check_open()?;
+        self.inner.compact().await
+    }
+
+    async fn check(&self) -> Result<CheckReport> {
+        self.gate.check_open()?;
+        self.inner.check().await
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.gate.close();
+        Ok(())
+    }
+}
