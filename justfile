@@ -1,0 +1,54 @@
+# The commands of this project. `.ci/run` calls `ci`.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+# Lists the recipes.
+default:
+    @just --list
+
+# Everything that must hold before a change lands.
+ci: test fmt lint doc msrv deny demo
+
+# All tests, with nothing installed but Rust.
+test:
+    cargo test --workspace --locked
+
+# The code is formatted.
+fmt:
+    cargo fmt --all --check
+
+# No warning, in any target.
+lint:
+    cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
+
+# The documentation builds, and its links lead somewhere.
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features --locked
+
+# No dependency needs a newer compiler than the one we declare.
+msrv:
+    scripts/msrv
+
+# Licences and sources of the dependencies.
+deny:
+    cargo deny --locked check licenses bans sources
+
+# The main job, on the embedded default.
+demo:
+    cargo run --release --locked -p datastore-cli -- demo
+
+# Kills a writing process this many times and looks for what was lost.
+kills times="1000":
+    KILLS={{ times }} cargo test --release --locked -p datastore-fjall --test it kill -- --nocapture
+
+# Ratios to the raw engine in one run; also written to target/ratios.json.
+bench *args:
+    cargo run --release --locked -p datastore-benches --bin ratios -- {{ args }}
+
+# Peak memory of a scan of many keys.
+scan-memory *args:
+    cargo run --release --locked -p datastore-benches --bin scan_memory -- {{ args }}
+
+# Rewrites records over and over, and looks for stalls, growth and wrong values.
+soak *args:
+    cargo run --release --locked -p datastore-fjall --example soak -- {{ args }}
