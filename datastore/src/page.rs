@@ -102,7 +102,18 @@ pub struct PageBuilder {
     entries: Vec<(usize, Content)>,
     bytes: usize,
     max_entries: usize,
-    cut: bool,
+    end: End,
+}
+
+/// How far a page goes.
+#[derive(Debug)]
+enum End {
+    /// To the end of the query.
+    OfQuery,
+    /// To its last entry: the one after it was refused.
+    Full,
+    /// To this key, whether or not it is an entry.
+    At(Bytes),
 }
 
 impl PageBuilder {
@@ -121,7 +132,7 @@ impl PageBuilder {
             entries: Vec::with_capacity(guess),
             bytes: 0,
             max_entries,
-            cut: false,
+            end: End::OfQuery,
         }
     }
 
@@ -133,7 +144,7 @@ impl PageBuilder {
     /// Appends an entry, or breaks, leaving it out, if the page is full: there is a next page.
     pub fn push(&mut self, key: &[u8], content: Content) -> ControlFlow<()> {
         if self.is_full() {
-            self.cut = true;
+            self.end = End::Full;
             return ControlFlow::Break(());
         }
         self.bytes += key.len();
@@ -145,9 +156,10 @@ impl PageBuilder {
         ControlFlow::Continue(())
     }
 
-    /// Ends the page early, for a store that stops for a reason of its own: there is a next page.
-    pub fn cut(&mut self) {
-        self.cut = true;
+    /// Ends the page early, for a store that stops for a reason of its own: `last` is the last key
+    /// that it has dealt with, pushed or passed over, and there is a next page after it.
+    pub fn cut(&mut self, last: &[u8]) {
+        self.end = End::At(Bytes::copy_from_slice(last));
     }
 
     /// The page. It has a cursor if an entry was refused or the page was [`cut`](Self::cut).
@@ -158,15 +170,21 @@ impl PageBuilder {
         let mut keys = self.keys.freeze();
         let mut entries = Vec::with_capacity(self.entries.len());
         for (len, content) in self.entries {
-            let key = Key::from_bytes(keys.split_to(len)).map_err(|error| {
-                Error::new(ErrorKind::Corrupt, "the store holds a key that is not one")
-                    .with_source(error)
-            })?;
-            entries.push(Entry::new(key, content));
+            entries.push(Entry::new(stored_key(keys.split_to(len))?, content));
         }
-        let next = if self.cut { entries.last().map(|entry| entry.key.detached()) } else { None };
+        let next = match self.end {
+            End::OfQuery => None,
+            End::Full => entries.last().map(|entry| entry.key.detached()),
+            End::At(last) => Some(stored_key(last)?),
+        };
         Ok(Page { entries, next })
     }
+}
+
+fn stored_key(encoded: Bytes) -> Result<Key> {
+    Key::from_bytes(encoded).map_err(|error| {
+        Error::new(ErrorKind::Corrupt, "the store holds a key that is not one").with_source(error)
+    })
 }
 
 impl Direction {
