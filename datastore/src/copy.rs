@@ -3,7 +3,9 @@ use std::sync::Arc;
 
 use futures::TryStreamExt;
 
-use crate::{Content, Datastore, DatastoreExt, Entry, Error, ErrorKind, Key, Op, Query, Result};
+use crate::{
+    Content, Datastore, DatastoreExt, Entry, Error, ErrorKind, Key, Op, Query, Result, Select,
+};
 
 /// How much [`copy`] or [`verify`] has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,13 +26,14 @@ pub async fn frozen(store: &Arc<dyn Datastore>) -> Result<Arc<dyn Datastore>> {
 }
 
 /// Copies what `query` finds in `source` to `target`, in batches of bounded size, and calls
-/// `progress` with the sums so far. Keys that only `target` has stay.
+/// `progress` with the sums of what was read so far. Keys that only `target` has stay.
 ///
 /// Copying from a [`frozen`] view of the same store is well defined; from a store without snapshots
 /// into a place that `query` finds, it may see its own copies.
 ///
 /// # Errors
-/// What reading or writing fails with; what was copied before stays, and copying again is safe.
+/// [`ErrorKind::InvalidInput`] for a query without values; and what reading or writing fails with;
+/// what was copied before stays, and copying again is safe.
 pub async fn copy(
     source: &(impl Datastore + ?Sized),
     target: &(impl Datastore + ?Sized),
@@ -55,17 +58,21 @@ pub async fn copy(
 /// `progress` with the sums so far. Keys that only `target` has are passed over.
 ///
 /// # Errors
-/// [`ErrorKind::Corrupt`] names the first key that is missing or differs; and as
-/// [`Datastore::query_page`].
+/// [`ErrorKind::Corrupt`] names the first key that is missing or differs;
+/// [`ErrorKind::InvalidInput`] for a query without values; and as [`Datastore::query_page`].
 pub async fn verify(
     source: &(impl Datastore + ?Sized),
     target: &(impl Datastore + ?Sized),
     query: Query,
     mut progress: impl FnMut(Copied) + Send,
 ) -> Result<Copied> {
+    if query.select != Select::Values {
+        return Err(must_select_values());
+    }
     let mut verified = Copied::default();
-    let mut expected = source.query(query.clone());
-    let mut present = target.query(query);
+    // Without the limit: what only the target has does not count.
+    let mut present = target.query(Query { limit: None, ..query.clone() });
+    let mut expected = source.query(query);
     let mut candidate = present.try_next().await?;
     while let Some(entry) = expected.try_next().await? {
         // Both streams come in one order: pass over what only the target has.
@@ -93,10 +100,12 @@ pub async fn verify(
 fn into_put(entry: Entry) -> Result<Op> {
     match entry.into_parts() {
         (key, Content::Value(value)) => Ok(Op::Put { key, value }),
-        (_, Content::Nothing | Content::Size(_)) => {
-            Err(Error::new(ErrorKind::InvalidInput, "the query of a copy must select values"))
-        }
+        (_, Content::Nothing | Content::Size(_)) => Err(must_select_values()),
     }
+}
+
+fn must_select_values() -> Error {
+    Error::new(ErrorKind::InvalidInput, "copying and verifying need a query that selects values")
 }
 
 fn differs(key: &Key, how: &str) -> Error {
