@@ -12,7 +12,7 @@ use crate::{
 
 /// A store that fails on purpose, at chosen calls: for tests of whatever stands on a store.
 ///
-/// A snapshot of it does not fail.
+/// A snapshot of it does not fail. While batches can tear, it does not declare them atomic.
 ///
 /// # Examples
 /// ```
@@ -60,6 +60,16 @@ pub enum Operation {
 
 const OPERATIONS: usize = 9;
 
+impl Operation {
+    /// Whether it matters if a call that failed has happened.
+    fn changes_the_store(self) -> bool {
+        match self {
+            Self::Commit | Self::Sync | Self::Compact | Self::Close => true,
+            Self::Read | Self::QueryPage | Self::Snapshot | Self::DiskUsage | Self::Check => false,
+        }
+    }
+}
+
 /// Which calls of an operation a rule meets, counted from 0 as of the injection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Position {
@@ -76,7 +86,8 @@ pub enum Position {
 pub enum Injected {
     /// The call fails and nothing is applied.
     Error(ErrorKind),
-    /// The call succeeds below, and its reply is lost: a write fails with [`Outcome::Unknown`].
+    /// The call succeeds below, and its reply is lost: what changes the store fails with
+    /// [`Outcome::Unknown`].
     LostReply(ErrorKind),
     /// The first so many operations of a batch land, the rest do not:
     /// [`ErrorKind::PartialCommit`]. Other calls go through.
@@ -150,9 +161,7 @@ impl<S: Datastore> Fault<S> {
         let injected =
             self.rules().iter().find(|rule| rule.meets(operation, call)).map(|r| r.injected);
         match injected {
-            Some(Injected::Error(kind)) => {
-                Err(failure(kind, operation).with_outcome(Outcome::NotApplied))
-            }
+            Some(Injected::Error(kind)) => Err(failure(kind, operation, Outcome::NotApplied)),
             Some(Injected::Delay(duration)) => {
                 self.clock.sleep(duration).await;
                 Ok(None)
@@ -170,9 +179,7 @@ impl<S: Datastore> Fault<S> {
         let injected = self.enter(operation).await?;
         let reply = call.await?;
         match injected {
-            Some(Injected::LostReply(kind)) => {
-                Err(failure(kind, operation).with_outcome(Outcome::Unknown))
-            }
+            Some(Injected::LostReply(kind)) => Err(failure(kind, operation, Outcome::Unknown)),
             _ => Ok(reply),
         }
     }
@@ -193,7 +200,9 @@ impl FaultRule {
 #[async_trait]
 impl<S: Datastore> Datastore for Fault<S> {
     fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
+        let below = self.inner.capabilities();
+        let torn = self.rules().iter().any(|rule| matches!(rule.injected, Injected::Torn(_)));
+        Capabilities { atomic_batches: below.atomic_batches && !torn, ..below }
     }
 
     async fn read(&self, key: &Key, want: Want) -> Result<Option<Found>> {
@@ -204,7 +213,9 @@ impl<S: Datastore> Datastore for Fault<S> {
         let injected = self.enter(Operation::QueryPage).await?;
         let mut page = self.inner.query_page(query).await?;
         match injected {
-            Some(Injected::LostReply(kind)) => Err(failure(kind, Operation::QueryPage)),
+            Some(Injected::LostReply(kind)) => {
+                Err(failure(kind, Operation::QueryPage, Outcome::Unknown))
+            }
             Some(Injected::ShortPage(entries)) if page.entries.len() > entries.max(1) => {
                 page.entries.truncate(entries.max(1));
                 page.next = page.entries.last().map(|entry| entry.key().detached());
@@ -218,7 +229,7 @@ impl<S: Datastore> Datastore for Fault<S> {
         match self.enter(Operation::Commit).await? {
             Some(Injected::LostReply(kind)) => {
                 self.inner.commit(batch).await?;
-                Err(failure(kind, Operation::Commit).with_outcome(Outcome::Unknown))
+                Err(failure(kind, Operation::Commit, Outcome::Unknown))
             }
             Some(Injected::Torn(landed)) if landed < batch.ops.len() => {
                 let lost = batch.ops.split_off(landed);
@@ -255,12 +266,13 @@ impl<S: Datastore> Datastore for Fault<S> {
         if self.gate.check_open().is_err() {
             return Ok(());
         }
-        self.enter(Operation::Close).await?;
+        let result = self.pass(Operation::Close, std::future::ready(Ok(()))).await;
         self.gate.close();
-        Ok(())
+        result
     }
 }
 
-fn failure(kind: ErrorKind, operation: Operation) -> Error {
-    Error::new(kind, format!("injected failure of {operation:?}"))
+fn failure(kind: ErrorKind, operation: Operation, outcome: Outcome) -> Error {
+    let error = Error::new(kind, format!("injected failure of {operation:?}"));
+    if operation.changes_the_store() { error.with_outcome(outcome) } else { error }
 }

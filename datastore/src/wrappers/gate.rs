@@ -11,8 +11,7 @@ impl Gate {
         if self.0.load(Ordering::Acquire) { Err(Error::closed()) } else { Ok(()) }
     }
 
-    /// Closes it; says whether it was open.
-    pub(super) fn close(&self) -> bool {
-        !self.0.swap(true, Ordering::AcqRel)
+    pub(super) fn close(&self) {
+        self.0.store(true, Ordering::Release);
     }
 }
