@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::gate::Gate;
 use crate::{
     Batch, Capabilities, CheckReport, Condition, Datastore, Error, ErrorKind, Found, Key, KeyRange,
-    Op, Page, Query, Result, Scope, Want,
+    Op, Outcome, Page, Query, Result, Scope, Want,
 };
 
 /// A store whose keys all lie below a prefix of another store.
@@ -138,15 +138,14 @@ impl<S: Datastore> Datastore for Namespace<S> {
     async fn commit(&self, batch: Batch) -> Result<()> {
         self.gate.check_open()?;
         let Batch { mut ops, mut conditions, durability } = batch;
-        for op in &mut ops {
-            match op {
-                Op::Put { key, value: _ } | Op::Delete { key } => *key = self.lower(key)?,
-            }
-        }
-        for condition in &mut conditions {
-            match condition {
-                Condition::Absent(key) | Condition::Unchanged(key, _) => *key = self.lower(key)?,
-            }
+        let op_keys = ops.iter_mut().map(|op| match op {
+            Op::Put { key, value: _ } | Op::Delete { key } => key,
+        });
+        let condition_keys = conditions.iter_mut().map(|condition| match condition {
+            Condition::Absent(key) | Condition::Unchanged(key, _) => key,
+        });
+        for key in op_keys.chain(condition_keys) {
+            *key = self.lower(key).map_err(|error| error.with_outcome(Outcome::NotApplied))?;
         }
         let result = self.inner.commit(Batch { ops, conditions, durability }).await;
         result.map_err(|error| error.map_keys(|key| self.prefix.strip_from(&key).unwrap_or(key)))
