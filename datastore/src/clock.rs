@@ -94,6 +94,9 @@ impl TestClock {
     }
 
     /// Lets `duration` pass, and wakes the sleeps that end by then.
+    ///
+    /// # Panics
+    /// Past the last moment that the platform can name.
     pub fn advance(&self, duration: Duration) {
         let woken = {
             let mut time = self.time();

@@ -107,6 +107,12 @@ impl<S: Datastore + ?Sized> fmt::Debug for EntryStream<'_, S> {
 #[must_use = "a stream does nothing unless polled"]
 pub struct KeyStream<'s, S: Datastore + ?Sized>(pub(crate) EntryStream<'s, S>);
 
+impl<S: Datastore + ?Sized> FusedStream for KeyStream<'_, S> {
+    fn is_terminated(&self) -> bool {
+        self.0.is_terminated()
+    }
+}
+
 impl<S: Datastore + ?Sized> Stream for KeyStream<'_, S> {
     type Item = Result<Key>;
 

@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use crate::{Key, Scope};
 
-/// A non-empty interval of encoded keys, with bounds that every engine takes: none longer than a
-/// key can be, start before end.
+/// An interval of encoded keys, with bounds that every engine takes: none longer than a key can be,
+/// start before end. There may be no key in it, but nothing in the bounds says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyRange {
     start: Bound<Bytes>,
@@ -13,7 +13,7 @@ pub struct KeyRange {
 }
 
 impl KeyRange {
-    /// The interval between two bounds; `None` if it is empty.
+    /// The interval between two bounds; `None` if they leave nothing between them.
     pub fn new(start: Bound<Bytes>, end: Bound<Bytes>) -> Option<Self> {
         let range = Self { start: shorten_start(start), end: shorten_end(end) };
         if range.is_empty() { None } else { Some(range) }

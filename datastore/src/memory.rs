@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::{
-    Batch, Capabilities, CheckReport, Content, Datastore, Error, Found, Key, Op, Outcome, Page,
-    PageBuilder, Query, Result, Select, Want,
+    Batch, Capabilities, CheckReport, Content, Datastore, Error, Found, Key, Op, Page, PageBuilder,
+    Query, Result, Select, Want,
 };
 
 /// A store in memory, and the executable specification of the contract.
@@ -89,7 +89,7 @@ impl Datastore for MemoryDatastore {
         }
         for condition in conditions {
             if !condition.holds(entries.get(condition.key()).map(AsRef::as_ref)) {
-                return Err(Error::conflict(condition.key()).with_outcome(Outcome::NotApplied));
+                return Err(Error::conflict(condition.key()));
             }
         }
         let entries = Arc::make_mut(entries);
