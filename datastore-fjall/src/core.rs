@@ -1,0 +1,202 @@
+//! An open store: the engine, the threads beside it, and the order in which all of it ends.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+use datastore::{Batch, Error, Found, Key, Result, Want};
+use fjall::PersistMode;
+use parking_lot::{MappedRwLockReadGuard, RwLock, RwLockReadGuard};
+
+use crate::directory::Directory;
+use crate::engine::{Engine, View};
+use crate::errors::{self, Health};
+use crate::group_sync::GroupSync;
+use crate::maintenance::{Limits, Maintenance};
+use crate::traffic::Traffic;
+use crate::{FjallOptions, seal};
+
+/// What a store and its snapshots share. Dropping it closes the store.
+pub(crate) struct Core {
+    /// `None` once closed. Operations hold it shared while they run, `close` takes it.
+    running: RwLock<Option<Running>>,
+    /// Shared by those who write without conditions; those with conditions hold it alone from the
+    /// check to the write.
+    conditions: RwLock<()>,
+    batches: Batches,
+    pub(crate) traffic: Arc<Traffic>,
+    pub(crate) group: Arc<GroupSync>,
+    pub(crate) health: Arc<Health>,
+}
+
+struct Running {
+    engine: Engine,
+    maintenance: Maintenance,
+    sync: JoinHandle<()>,
+    directory: Directory,
+}
+
+/// Batches begun and ended. Inside the engine a batch becomes visible key by key, but not to snapshots.
+#[derive(Default)]
+struct Batches {
+    begun: AtomicU64,
+    ended: AtomicU64,
+}
+
+impl Core {
+    /// Opens the store at `path`; blocks.
+    pub(crate) fn open(path: &Path, options: &FjallOptions) -> Result<Arc<Self>> {
+        let directory = Directory::open(path, options)?;
+        seal::open(directory.path())?;
+        let engine = Engine::open(&directory.engine(), options)?;
+        let (traffic, group) = (Arc::<Traffic>::default(), Arc::<GroupSync>::default());
+        let health = Arc::<Health>::default();
+        let limits = Limits {
+            memtable_bytes: options.memtable_bytes,
+            journals: usize::try_from(options.journal_bytes / JOURNAL_BYTES).unwrap_or(usize::MAX),
+        };
+        let maintenance = Maintenance::start(engine.clone(), limits, &traffic, &health)?;
+        let sync = group.start(engine.clone(), Arc::clone(&traffic), Arc::clone(&health));
+        let sync = match sync {
+            Ok(sync) => sync,
+            Err(error) => {
+                maintenance.stop();
+                return Err(error);
+            }
+        };
+        let running = RwLock::new(Some(Running { engine, maintenance, sync, directory }));
+        let (conditions, batches) = (RwLock::default(), Batches::default());
+        Ok(Arc::new(Self { running, conditions, batches, traffic, group, health }))
+    }
+
+    /// The engine, for the time of one operation; `Closed` as soon as a close waits for it.
+    pub(crate) fn engine(&self) -> Result<MappedRwLockReadGuard<'_, Engine>> {
+        self.health.check()?;
+        // Nobody but `close` takes it alone.
+        let running = self.running.try_read().ok_or_else(Error::closed)?;
+        RwLockReadGuard::try_map(running, |running| running.as_ref().map(|running| &running.engine))
+            .map_err(|_| Error::closed())
+    }
+
+    /// The bytes that the directory takes.
+    pub(crate) fn directory_size(&self) -> Result<u64> {
+        let running = self.running.try_read().ok_or_else(Error::closed)?;
+        let running = running.as_ref().ok_or_else(Error::closed)?;
+        crate::usage::of(running.directory.path())
+    }
+
+    pub(crate) fn read(&self, key: &Key, want: &Want) -> Result<Option<Found>> {
+        let engine = self.engine()?;
+        errors::guarded(|| {
+            if let Some(begun) = self.batches.none_runs() {
+                let found = engine.read(View::Newest, key, want)?;
+                if self.batches.none_began_since(begun) {
+                    return Ok(found);
+                }
+            }
+            // Part of a batch may have been seen: a later read could see less of it.
+            let snapshot = engine.database.snapshot();
+            engine.read(View::At(&snapshot), key, want)
+        })
+    }
+
+    /// Checks the conditions of a batch and applies it; blocks as long as that takes.
+    pub(crate) fn apply(&self, batch: Batch) -> Result<()> {
+        let Batch { ops, conditions, durability: _ } = batch;
+        let engine = self.engine()?;
+        let count = ops.len();
+        errors::guarded(|| {
+            let written = if conditions.is_empty() {
+                let _together = self.conditions.read();
+                let _visible_at_once = (count > 1).then(|| self.batches.begin());
+                engine.write(ops)
+            } else {
+                let _alone = self.conditions.write();
+                engine.check_conditions(&conditions)?;
+                let _visible_at_once = (count > 1).then(|| self.batches.begin());
+                engine.write(ops)
+            };
+            written.map_err(|error| self.health.write_failed(error))
+        })?;
+        self.traffic.wrote(count);
+        Ok(())
+    }
+
+    /// Closes the store; blocks until what runs has ended.
+    pub(crate) fn close(&self) -> Result<()> {
+        let mut running = self.running.write();
+        match running.take() {
+            None => Ok(()),
+            Some(running) => self.shut_down(running),
+        }
+    }
+
+    fn shut_down(&self, running: Running) -> Result<()> {
+        let Running { engine, maintenance, sync, directory } = running;
+        maintenance.stop();
+        self.group.stop();
+        let _ = sync.join();
+        let synced = self.health.check().and_then(|()| {
+            let synced = errors::guarded(|| Ok(engine.database.persist(PersistMode::SyncAll)))?;
+            synced.map_err(|error| self.health.write_failed(error))
+        });
+        // The last handles of the engine: it ends its threads, and lets go of its files.
+        errors::guarded(|| {
+            drop(engine);
+            Ok(())
+        })?;
+        synced?;
+        seal::close(directory.path())
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::error!(%error, "closing a store that was dropped failed");
+        }
+    }
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Core");
+        match self.running.try_read().as_deref() {
+            Some(Some(running)) => out.field("path", &running.directory.path()),
+            _ => out.field("closed", &true),
+        };
+        out.finish_non_exhaustive()
+    }
+}
+
+impl Batches {
+    fn begin(&self) -> impl Drop + '_ {
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        Ending(&self.ended)
+    }
+
+    /// How many began, if all of them have ended.
+    fn none_runs(&self) -> Option<u64> {
+        // In this order: one that begins in between makes the two differ.
+        let ended = self.ended.load(Ordering::SeqCst);
+        let begun = self.begun.load(Ordering::SeqCst);
+        (begun == ended).then_some(begun)
+    }
+
+    fn none_began_since(&self, begun: u64) -> bool {
+        self.begun.load(Ordering::SeqCst) == begun
+    }
+}
+
+struct Ending<'b>(&'b AtomicU64);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// The size at which the engine begins another journal.
+const JOURNAL_BYTES: u64 = 64 << 20;

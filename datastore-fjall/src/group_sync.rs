@@ -1,0 +1,120 @@
+//! One fsync for all who wait for one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use datastore::{Error, Result};
+use futures::channel::oneshot;
+use parking_lot::{Condvar, Mutex};
+
+use crate::bridge;
+use crate::engine::Engine;
+use crate::errors::Health;
+use crate::traffic::Traffic;
+
+/// Those who wait for an fsync, and the thread that does it.
+#[derive(Debug, Default)]
+pub(crate) struct GroupSync {
+    queue: Mutex<Queue>,
+    changed: Condvar,
+    /// Commits on their way here, worth a moment's waiting.
+    arriving: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: Vec<oneshot::Sender<()>>,
+    stopped: bool,
+}
+
+/// A commit on its way to an fsync.
+#[derive(Debug)]
+pub(crate) struct Arrival<'g>(&'g GroupSync);
+
+impl GroupSync {
+    /// Starts the thread, which ends after [`stop`](Self::stop).
+    pub(crate) fn start(
+        self: &Arc<Self>,
+        engine: Engine,
+        traffic: Arc<Traffic>,
+        health: Arc<Health>,
+    ) -> Result<JoinHandle<()>> {
+        let group = Arc::clone(self);
+        bridge::spawn("sync", move || group.run(&engine, &traffic, &health))
+    }
+
+    /// Announces a commit that will ask for an fsync once it is applied.
+    pub(crate) fn announce(&self) -> Arrival<'_> {
+        self.arriving.fetch_add(1, Ordering::AcqRel);
+        Arrival(self)
+    }
+
+    /// Waits until all that was applied before is durable.
+    pub(crate) async fn synced(&self, arrival: Option<Arrival<'_>>, health: &Health) -> Result<()> {
+        let (sender, receiver) = oneshot::channel();
+        {
+            let mut queue = self.queue.lock();
+            if queue.stopped {
+                return Err(Error::closed());
+            }
+            queue.waiting.push(sender);
+        }
+        match arrival {
+            Some(arrival) => drop(arrival),
+            None => self.notify(),
+        }
+        receiver.await.map_err(|_| health.unknown("the sync failed"))
+    }
+
+    /// Lets the thread end once it has answered all who wait.
+    pub(crate) fn stop(&self) {
+        self.queue.lock().stopped = true;
+        self.changed.notify_all();
+    }
+
+    fn run(&self, engine: &Engine, traffic: &Traffic, health: &Health) {
+        while let Some(waiting) = self.gather() {
+            let synced = {
+                // Writers would block on the journal until the disk answers.
+                let _hold = traffic.hold();
+                engine.sync()
+            };
+            match synced {
+                Ok(()) => waiting.into_iter().for_each(|waiter| {
+                    let _ = waiter.send(());
+                }),
+                // Dropping the senders tells those who wait.
+                Err(error) => health.fail(error),
+            }
+        }
+    }
+
+    /// Those whose commits are applied by now; `None` once there are none and none will come.
+    fn gather(&self) -> Option<Vec<oneshot::Sender<()>>> {
+        let mut queue = self.queue.lock();
+        self.changed.wait_while(&mut queue, |queue| queue.waiting.is_empty() && !queue.stopped);
+        let on_the_way = |_: &mut Queue| self.arriving.load(Ordering::Acquire) > 0;
+        self.changed.wait_while_for(&mut queue, on_the_way, GATHER);
+        let waiting = std::mem::take(&mut queue.waiting);
+        if waiting.is_empty() && queue.stopped { None } else { Some(waiting) }
+    }
+
+    fn notify(&self) {
+        // With the lock: the thread is not between its look and its sleep.
+        let _queue = self.queue.lock();
+        self.changed.notify_all();
+    }
+}
+
+impl Drop for Arrival<'_> {
+    fn drop(&mut self) {
+        if self.0.arriving.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.notify();
+        }
+    }
+}
+
+/// How long the first of a group waits for the others; about what an fsync takes.
+const GATHER: Duration = Duration::from_millis(1);

@@ -1,0 +1,193 @@
+//! The thread that decides when the engine writes its memory to disk.
+//!
+//! Left to itself the engine does so whenever a write finds the memtable full, by messages on a bounded
+//! queue that its own workers also block on: on few cores they end up waiting for each other, for good,
+//! while memory grows. So its own trigger is off, and this thread alone rotates memtables: one at a
+//! time, only while few wait to be flushed. Nothing that it calls is called by a worker.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use datastore::Result;
+use fjall::{AbstractTree, PersistMode};
+
+use crate::bridge;
+use crate::engine::Engine;
+use crate::errors::{self, Health};
+use crate::traffic::Traffic;
+
+/// The running thread.
+#[derive(Debug)]
+pub(crate) struct Maintenance {
+    stop: Arc<AtomicBool>,
+    traffic: Arc<Traffic>,
+    thread: JoinHandle<()>,
+}
+
+/// When to rotate.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) memtable_bytes: u64,
+    pub(crate) journals: usize,
+}
+
+impl Maintenance {
+    pub(crate) fn start(
+        engine: Engine,
+        limits: Limits,
+        traffic: &Arc<Traffic>,
+        health: &Arc<Health>,
+    ) -> Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut rounds = Rounds {
+            engine,
+            limits,
+            traffic: Arc::clone(traffic),
+            health: Arc::clone(health),
+            stop: Arc::clone(&stop),
+            rotated_at: 0,
+            pressure: false,
+            rounds_unflushed: 0,
+        };
+        let thread = bridge::spawn("maintenance", move || rounds.run())?;
+        Ok(Self { stop, traffic: Arc::clone(traffic), thread })
+    }
+
+    /// Ends the thread. Writers under pressure go on.
+    pub(crate) fn stop(self) {
+        self.stop.store(true, Ordering::Release);
+        self.traffic.wake_maintenance();
+        self.thread.thread().unpark();
+        let _ = self.thread.join();
+    }
+}
+
+struct Rounds {
+    engine: Engine,
+    limits: Limits,
+    traffic: Arc<Traffic>,
+    health: Arc<Health>,
+    stop: Arc<AtomicBool>,
+    /// How much was written when the memtable was new.
+    rotated_at: u64,
+    pressure: bool,
+    rounds_unflushed: u32,
+}
+
+/// What the engine has in memory and on its first level.
+struct Load {
+    written: u64,
+    active_bytes: u64,
+    sealed: usize,
+    runs: usize,
+}
+
+impl Rounds {
+    fn run(&mut self) {
+        self.traffic.attend();
+        let mut before = 0;
+        while !self.stop.load(Ordering::Acquire) {
+            // A panic of the engine ends this as an error of its does; no writer is left waiting.
+            let round = errors::guarded(|| {
+                let load = self.load();
+                self.round(&load).map_err(|error| self.health.write_failed(error))?;
+                Ok(load)
+            });
+            let load = match round {
+                Ok(load) => load,
+                Err(error) => {
+                    tracing::error!(%error, "maintenance ends");
+                    break;
+                }
+            };
+            let busy = load.written != before || load.sealed > 0 || self.pressure;
+            before = load.written;
+            if busy {
+                thread::park_timeout(ROUND);
+            } else {
+                self.traffic.sleep_after(load.written);
+            }
+        }
+        self.traffic.set_pressure(false);
+    }
+
+    fn round(&mut self, load: &Load) -> fjall::Result<()> {
+        self.set_pressure(load);
+        self.rounds_unflushed = if load.sealed > 0 { self.rounds_unflushed + 1 } else { 0 };
+        if self.rounds_unflushed >= ROUNDS_UNTIL_PROBE {
+            // A worker that failed says so nowhere but here.
+            self.rounds_unflushed = 0;
+            self.engine.database.persist(PersistMode::Buffer)?;
+        }
+        if self.rotation_is_due(load) {
+            self.rotate(load)?;
+        }
+        Ok(())
+    }
+
+    fn load(&self) -> Load {
+        let tree = &self.engine.data.tree;
+        Load {
+            written: self.traffic.written(),
+            active_bytes: tree.active_memtable().size(),
+            sealed: tree.sealed_memtable_count(),
+            runs: tree.l0_run_count(),
+        }
+    }
+
+    fn rotation_is_due(&self, load: &Load) -> bool {
+        if load.sealed >= MAX_SEALED || load.runs >= RUNS_HIGH {
+            return false;
+        }
+        let ops = load.written - self.rotated_at;
+        load.active_bytes >= self.limits.memtable_bytes
+            || ops >= MAX_OPS
+            || (ops > 0
+                && load.sealed == 0
+                && self.engine.database.journal_count() > self.limits.journals)
+    }
+
+    fn rotate(&mut self, load: &Load) -> fjall::Result<()> {
+        {
+            // The flush begins with an fsync of the journal, which writers would block on: this one leaves
+            // it little to do.
+            let _hold = self.traffic.hold();
+            self.engine.sync()?;
+        }
+        self.rotated_at = load.written;
+        self.engine.data.rotate_memtable()?;
+        Ok(())
+    }
+
+    fn set_pressure(&mut self, load: &Load) {
+        let ops = load.written - self.rotated_at;
+        let runs = if self.pressure { RUNS_LOW } else { RUNS_HIGH };
+        let pressure = load.active_bytes >= self.limits.memtable_bytes.saturating_mul(2)
+            || ops >= 2 * MAX_OPS
+            || load.sealed > MAX_SEALED
+            || load.runs >= runs;
+        if pressure != self.pressure {
+            tracing::debug!(pressure, load.active_bytes, load.sealed, load.runs, "write pressure");
+            self.pressure = pressure;
+            self.traffic.set_pressure(pressure);
+        }
+    }
+}
+
+/// A memtable is rotated at this many operations, whatever their size: of a record that is rewritten over
+/// and over it keeps every version, and readers of it walk them all.
+const MAX_OPS: u64 = 200_000;
+
+/// Memtables that wait to be flushed; the engine makes writers sleep at one more.
+const MAX_SEALED: usize = 3;
+
+/// Runs on the first level: the engine slows writers down at 20 and halts them at 30.
+const RUNS_HIGH: usize = 18;
+const RUNS_LOW: usize = 12;
+
+/// How often a busy store is looked at.
+const ROUND: Duration = Duration::from_millis(1);
+
+const ROUNDS_UNTIL_PROBE: u32 = 128;
