@@ -1,10 +1,10 @@
-use std::cmp::Ordering;
 use std::sync::Arc;
 
 use futures::TryStreamExt;
 
 use crate::{
-    Content, Datastore, DatastoreExt, Entry, Error, ErrorKind, Key, Op, Query, Result, Select,
+    Content, Datastore, DatastoreExt, Direction, Entry, Error, ErrorKind, Key, Op, Query, Result,
+    Select,
 };
 
 /// How much [`copy`] or [`verify`] has done.
@@ -69,6 +69,7 @@ pub async fn verify(
     if query.select != Select::Values {
         return Err(must_select_values());
     }
+    let direction = query.direction;
     let mut verified = Copied::default();
     // Without the limit: what only the target has does not count.
     let mut present = target.query(Query { limit: None, ..query.clone() });
@@ -77,7 +78,11 @@ pub async fn verify(
     while let Some(entry) = expected.try_next().await? {
         // Both streams come in one order: pass over what only the target has.
         while let Some(other) = &candidate {
-            if entry.key().cmp(other.key()) != Ordering::Greater {
+            let is_before = match direction {
+                Direction::Ascending => other.key() < entry.key(),
+                Direction::Descending => other.key() > entry.key(),
+            };
+            if !is_before {
                 break;
             }
             candidate = present.try_next().await?;
