@@ -248,3 +248,30 @@ fn invalid(encoded: &[u8], flaw: Flaw) -> Error {
     let more = if encoded.len() > SHOWN { "…" } else { "" };
     Error::new(ErrorKind::InvalidKey, format!("not a key: \"{shown}{more}\": {why}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Key, check, is_valid};
+
+    fn nearly_keys() -> impl Strategy<Value = Vec<u8>> {
+        prop::collection::vec(prop::sample::select(b"//..a\xff".as_slice()), 0..9)
+    }
+
+    proptest! {
+        #[test]
+        fn the_constant_check_agrees_with_the_one_at_run_time(encoded in nearly_keys()) {
+            prop_assert_eq!(is_valid(&encoded), check(&encoded).is_ok());
+        }
+    }
+
+    #[test]
+    fn both_checks_agree_at_the_longest_key() {
+        for len in [Key::MAX_LEN - 1, Key::MAX_LEN, Key::MAX_LEN + 1] {
+            let encoded = [b"/".as_slice(), &vec![b'a'; len - 1]].concat();
+            assert_eq!(is_valid(&encoded), len <= Key::MAX_LEN);
+            assert_eq!(check(&encoded).is_ok(), len <= Key::MAX_LEN);
+        }
+    }
+}

@@ -60,3 +60,7 @@ pub use page::{Content, Entry, Page, PageBuilder};
 pub use query::{Direction, Query, Scope, Select};
 pub use read::{Found, Version, Want};
 pub use wrappers::{Fault, FaultRule, Injected, Namespace, Operation, Position, ReadOnly};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExample;

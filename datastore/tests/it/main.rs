@@ -7,6 +7,22 @@
     reason = "tests fail by panicking"
 )]
 
+mod adapters;
+mod clocks;
+mod copying;
+mod errors;
+mod faults;
 mod go_keys;
 mod js_keys;
+mod key_laws;
+mod key_ranges;
+mod many;
+mod memory;
+mod model;
+mod namespaces;
 mod oracle;
+mod pages;
+mod probe;
+mod read_only;
+mod streams;
+mod updates;
