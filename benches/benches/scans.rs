@@ -1,0 +1,15 @@
+//! Reads of many keys: raw fjall, and the stores without and with four wrappers.
+#![allow(missing_docs, reason = "criterion's macros make public functions")]
+#![allow(clippy::unwrap_used, reason = "a bench that cannot go on panics")]
+
+mod explore;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use datastore_benches::Work;
+
+fn scans(criterion: &mut Criterion) {
+    explore::explore(criterion, &Work::SCANS);
+}
+
+criterion_group!(benches, scans);
+criterion_main!(benches);
