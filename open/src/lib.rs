@@ -1,1 +1,18 @@
-//! Not written yet.
+#![doc = include_str!("../README.md")]
+
+mod backends;
+mod config;
+mod open;
+mod opened;
+mod options;
+mod percent;
+mod place;
+mod redact;
+mod relation;
+mod store_url;
+
+pub use config::{Config, OptionValue};
+pub use open::open;
+pub use redact::redacted;
+pub use relation::{Relation, relation, same_store};
+pub use store_url::{StoreUrl, url_help};

@@ -1,0 +1,246 @@
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use datastore::{Datastore, Error, ErrorKind, Key, Result};
+use serde::de::{Deserialize, Deserializer, Error as _};
+use serde::ser::{Serialize, Serializer};
+
+use crate::backends::{self, BACKENDS, Backend};
+use crate::opened;
+use crate::options::{COMMON, OptionSpec, Options};
+use crate::percent;
+use crate::place::Place;
+use crate::redact::redacted;
+
+/// The URL of a store, parsed and checked: `SCHEME:LOCATION?OPTION=VALUE&…`.
+///
+/// What parses can be opened, as far as the text can tell: scheme, location, names and values of options
+/// are known to be good. Percent escapes stand for any byte; a location may hold everything else as it
+/// is, spaces too, but for `?` and `%`, which are written `%3F` and `%25`. Relative paths are relative to
+/// the working directory of the moment.
+///
+/// [`Display`](fmt::Display) writes all of it, so that it can be parsed again: in logs and messages use
+/// [`redacted`](Self::redacted), as [`Debug`](fmt::Debug) does.
+///
+/// # Examples
+/// ```
+/// use datastore_open::StoreUrl;
+///
+/// let url: StoreUrl = "fjall:/var/lib/my node?cache=64MiB".parse()?;
+/// assert_eq!(url.scheme(), "fjall");
+/// assert_eq!(url.to_string(), "fjall:/var/lib/my%20node?cache=64MiB");
+///
+/// let error = "fjall:data?cash=64MiB".parse::<StoreUrl>().unwrap_err();
+/// assert!(error.to_string().contains("`cache`"), "{error}");
+/// # Ok::<(), datastore::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoreUrl {
+    backend: &'static Backend,
+    location: Vec<u8>,
+    options: Options,
+}
+
+impl StoreUrl {
+    /// What stands before the first `:`, in lower case.
+    pub fn scheme(&self) -> &'static str {
+        self.backend.scheme
+    }
+
+    /// The key that the store is seen from, the option `namespace`.
+    ///
+    /// # Errors
+    /// None for a URL that was parsed.
+    pub fn namespace(&self) -> Result<Option<Key>> {
+        self.options.key(NAMESPACE)
+    }
+
+    /// The same store, seen whole.
+    #[must_use]
+    pub fn without_namespace(mut self) -> Self {
+        self.options.remove(NAMESPACE);
+        self
+    }
+
+    /// The same URL, but opening it does not create a store that is not there; where the backend has a
+    /// choice and the URL does not say.
+    #[must_use]
+    pub fn existing(mut self) -> Self {
+        if self.backend.options.iter().any(|spec| spec.name == CREATE)
+            && self.options.get(CREATE).is_none()
+        {
+            self.options.add(CREATE, "false".to_owned());
+        }
+        self
+    }
+
+    /// The same URL with one more option.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] for an option that this backend does not have, a value that it does
+    /// not take, or one that is there already.
+    pub fn with_option(mut self, name: &str, value: &str) -> Result<Self> {
+        self.add_option(name, value.to_owned())?;
+        self.check()?;
+        Ok(self)
+    }
+
+    /// The URL as text in which nothing is secret.
+    pub fn redacted(&self) -> String {
+        redacted(&self.to_string())
+    }
+
+    /// Opens the store. Who closes what this returns closes everything that was opened for it.
+    ///
+    /// # Errors
+    /// What the backend fails with: [`ErrorKind::Unavailable`] for a store that is in use,
+    /// [`ErrorKind::Corrupt`] and [`ErrorKind::Incompatible`] for one that it cannot read.
+    pub async fn open(&self) -> Result<Arc<dyn Datastore>> {
+        let namespace = self.namespace()?;
+        let store = (self.backend.open)(self).await?;
+        Ok(match namespace {
+            None => store,
+            Some(prefix) => opened::in_namespace(store, prefix),
+        })
+    }
+
+    pub(crate) fn location(&self) -> &[u8] {
+        &self.location
+    }
+
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    pub(crate) fn place(&self) -> Result<Place> {
+        (self.backend.place)(self)
+    }
+
+    fn add_option(&mut self, name: &str, value: String) -> Result<()> {
+        if !self.specs().any(|spec| spec.name == name) {
+            let known: Vec<String> =
+                self.specs().map(|spec| format!("`{}` ({})", spec.name, spec.values)).collect();
+            return Err(invalid(format!(
+                "`{}:` has no option {name:?}; it has {}",
+                self.scheme(),
+                known.join(", ")
+            )));
+        }
+        if self.options.add(name, value) {
+            Ok(())
+        } else {
+            Err(invalid(format!("the option `{name}` is given twice: give it once")))
+        }
+    }
+
+    fn specs(&self) -> impl Iterator<Item = &'static OptionSpec> + use<> {
+        self.backend.options.iter().chain(COMMON)
+    }
+
+    fn check(&self) -> Result<()> {
+        self.namespace()?;
+        (self.backend.check)(self)
+    }
+}
+
+const NAMESPACE: &str = "namespace";
+const CREATE: &str = "create";
+
+impl FromStr for StoreUrl {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (scheme, rest) = text.split_once(':').ok_or_else(|| without_scheme(text))?;
+        let backend = backends::find(scheme).ok_or_else(|| without_scheme(text))?;
+        let (location, options) = match rest.split_once('?') {
+            None => (rest, None),
+            Some((location, options)) => (location, Some(options)),
+        };
+        let location = percent::decode(location).ok_or_else(bad_escape)?;
+        let mut url = Self { backend, location, options: Options::default() };
+        for option in options.into_iter().flat_map(|options| options.split('&')) {
+            let (name, value) = option.split_once('=').ok_or_else(malformed_option)?;
+            let value = percent::decode(value).ok_or_else(bad_escape)?;
+            let value = String::from_utf8(value)
+                .map_err(|_| invalid(format!("the value of the option {name:?} is not UTF-8")))?;
+            url.add_option(name, value)?;
+        }
+        url.check()?;
+        Ok(url)
+    }
+}
+
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.scheme(), percent::encode(&self.location, "?#"))?;
+        let mut separator = '?';
+        for (name, value) in self.options.iter() {
+            write!(f, "{separator}{name}={}", percent::encode(value.as_bytes(), "?#&="))?;
+            separator = '&';
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StoreUrl({})", self.redacted())
+    }
+}
+
+/// As text.
+impl Serialize for StoreUrl {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for StoreUrl {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+/// What URLs there are and which options they have, as text for people: one line each.
+///
+/// # Examples
+/// ```
+/// assert!(datastore_open::url_help().contains("fjall:PATH"));
+/// ```
+pub fn url_help() -> String {
+    let mut lines = Vec::new();
+    for backend in BACKENDS {
+        lines.push(format!("{:<12} {}", backend.form, backend.about));
+        lines.extend(backend.options.iter().map(describe));
+    }
+    lines.push("and of each".to_owned());
+    lines.extend(COMMON.iter().map(describe));
+    lines.join("\n")
+}
+
+fn describe(option: &OptionSpec) -> String {
+    format!("  {:<24} {}", format!("{}={}", option.name, option.values), option.about)
+}
+
+/// The whole text is not repeated: who can tell what it is.
+fn without_scheme(text: &str) -> Error {
+    let hint = if text.contains(':') && !text.starts_with(['/', '.']) {
+        "the scheme is not known"
+    } else {
+        "it begins with no scheme"
+    };
+    invalid(format!("not the URL of a store: {hint}; write {}", backends::forms()))
+}
+
+fn malformed_option() -> Error {
+    invalid("options are written `?name=value&name=value`; a `?` in a path is written `%3F`".into())
+}
+
+fn bad_escape() -> Error {
+    invalid("in a URL `%` is followed by two hex digits; write `%25` for it".into())
+}
+
+fn invalid(message: String) -> Error {
+    Error::new(ErrorKind::InvalidInput, message)
+}

@@ -1,0 +1,14 @@
+//! What `datastore-open` promises.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
+
+mod config;
+mod opening;
+mod redaction;
+mod relations;
+mod urls;
