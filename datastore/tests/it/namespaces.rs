@@ -110,6 +110,23 @@ fn cursors_and_bounds_that_would_be_too_long_below_keep_their_place() {
 }
 
 #[test]
+fn what_begins_as_the_prefix_does_lies_outside() {
+    let store =
+        Namespace::new(store_of(&keys(&["/ns", "/ns/a", "/ns0", "/nsa/a", "/ns."])), PREFIX);
+    let there = keys(&["/a"]);
+    for start in ["", "/", "/a", "0", "a", ".", "a/a", "ns"] {
+        let query = Query::starts_with(start);
+        assert_eq!(keys_of(&store, query.clone()), expected(&there, &query), "{start:?}");
+        let query =
+            Query { scope: Scope::Range(Bound::Included(start.into()), Bound::Unbounded), ..query };
+        assert_eq!(keys_of(&store, query.clone()), expected(&there, &query), "from {start:?}");
+        let query =
+            Query { scope: Scope::Range(Bound::Unbounded, Bound::Included(start.into())), ..query };
+        assert_eq!(keys_of(&store, query.clone()), expected(&there, &query), "to {start:?}");
+    }
+}
+
+#[test]
 fn pages_name_the_keys_of_this_store() {
     let store = Namespace::new(store_of(&keys(&["/ns/a", "/ns/b", "/x"])), PREFIX);
     let page = block_on(store.query_page(&Query::all().limit(1))).unwrap();
