@@ -67,6 +67,11 @@ impl Bench {
 
 impl Place {
     pub(crate) async fn open(&self) -> Outcome<Arc<dyn Datastore>> {
+        Ok(self.try_open().await?)
+    }
+
+    /// As [`open`](Self::open), with the error for the case to judge.
+    pub(crate) async fn try_open(&self) -> datastore::Result<Arc<dyn Datastore>> {
         let store = self.instance.open().await?;
         self.opened().push(Arc::clone(&store));
         Ok(store)

@@ -39,8 +39,9 @@ impl Scratch {
 #[async_trait]
 impl Factory for Scratch {
     async fn create(&self) -> Result<Box<dyn Instance>> {
+        // All of one length: the longest key is the same for each case.
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let prefix = self.prefix.child(number.to_string())?;
+        let prefix = self.prefix.child(format!("{number:08}"))?;
         let corner = Corner { store: Arc::clone(&self.store), prefix };
         if self.store.capabilities().writable {
             corner.remove().await?;

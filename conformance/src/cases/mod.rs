@@ -1,14 +1,46 @@
 //! The cases, a file for each theme.
 
+mod absurd;
 mod basics;
 mod batches;
+mod cancellation;
+mod capabilities;
+mod closing;
+mod concurrency;
+mod conditions;
+mod cursors;
+mod durability;
+mod faults;
+mod limits;
 mod many;
+mod order;
 mod queries;
+mod runtimes;
+mod snapshots;
 mod support;
 
 use crate::Case;
 
 /// Every case of the suite.
 pub fn cases() -> Vec<Case> {
-    [basics::CASES, batches::CASES, many::CASES, queries::CASES].concat()
+    [
+        basics::CASES,
+        batches::CASES,
+        many::CASES,
+        queries::CASES,
+        order::CASES,
+        cursors::CASES,
+        absurd::CASES,
+        conditions::CASES,
+        snapshots::CASES,
+        capabilities::CASES,
+        closing::CASES,
+        durability::CASES,
+        concurrency::CASES,
+        cancellation::CASES,
+        faults::CASES,
+        runtimes::CASES,
+        limits::CASES,
+    ]
+    .concat()
 }
