@@ -1,4 +1,5 @@
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -43,6 +44,29 @@ pub struct StoreUrl {
 }
 
 impl StoreUrl {
+    /// The URL of the store of this scheme at `path`, whatever bytes the path has.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] for a scheme that is not known or has no paths.
+    ///
+    /// # Examples
+    /// ```
+    /// use datastore_open::StoreUrl;
+    ///
+    /// assert_eq!(StoreUrl::of_path("fjall", "100% mine")?.to_string(), "fjall:100%25%20mine");
+    /// # Ok::<(), datastore::Error>(())
+    /// ```
+    pub fn of_path(scheme: &str, path: impl AsRef<Path>) -> Result<Self> {
+        let backend = backends::find(scheme).ok_or_else(|| without_scheme(scheme))?;
+        let mut location = path.as_ref().as_os_str().as_encoded_bytes().to_vec();
+        if location.starts_with(b"//") || location.starts_with(b"~") {
+            location.splice(..0, *if location.starts_with(b"~") { b"./" } else { b"//" });
+        }
+        let url = Self { backend, location, options: Options::default() };
+        url.check()?;
+        Ok(url)
+    }
+
     /// What stands before the first `:`, in lower case.
     pub fn scheme(&self) -> &'static str {
         self.backend.scheme

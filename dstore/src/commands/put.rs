@@ -1,0 +1,81 @@
+use std::io::{self, IsTerminal, Read};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use clap::Args;
+use datastore::{Batch, Datastore, Key};
+use serde_json::json;
+
+use super::Context;
+use crate::exit::Exit;
+use crate::failure::{Failure, Result};
+use crate::files;
+use crate::store_arg::StoreArg;
+
+/// Set the value of a key, from an argument, a file or standard input
+#[derive(Args)]
+#[command(after_help = "Examples:
+  dstore put fjall:data /greeting --value hello
+  dstore put fjall:data /blocks/x --file block.bin
+  curl -s https://example.com | dstore put fjall:data /pages/example
+  dstore put fjall:data /lock --value me --if-absent     exit code 3 if it is there")]
+pub(crate) struct Put {
+    /// URL of the store; created if it is not there
+    store: StoreArg,
+    /// The key, as text
+    key: Key,
+    /// `-`: the value is standard input, as it is if nothing else is said
+    #[arg(value_parser = ["-"], value_name = "-", conflicts_with_all = ["value", "file"])]
+    stdin: Option<String>,
+    /// The value, as text
+    #[arg(long, short, conflicts_with = "file", allow_hyphen_values = true)]
+    value: Option<String>,
+    /// The value is what this file holds; `-` is standard input
+    #[arg(long, short)]
+    file: Option<PathBuf>,
+    /// Only if the key has no value yet
+    #[arg(long)]
+    if_absent: bool,
+    /// Return once it survives a loss of power, where the store can
+    #[arg(long)]
+    sync: bool,
+}
+
+impl Put {
+    pub(crate) async fn run(self, context: &mut Context) -> Result<Exit> {
+        let Self { store, key, stdin, value, file, if_absent, sync } = self;
+        let url = store.url()?;
+        // Read first: a file that is not there should not leave a new store behind.
+        let value = match (value, file) {
+            (Some(text), _) => Bytes::from(text),
+            (None, Some(path)) => read(&path)?,
+            (None, None) if stdin.is_none() && io::stdin().is_terminal() => {
+                return Err(Failure::usage("there is no value").hint(
+                    "write it behind --value, name a file with --file, or pipe it in; \
+                     `-` reads what you type, up to Ctrl-D",
+                ));
+            }
+            (None, None) => read(Path::new("-"))?,
+        };
+        let size = value.len();
+        let mut batch = Batch::new().put(key.clone(), value);
+        if if_absent {
+            batch = batch.absent(key.clone());
+        }
+        if sync {
+            batch = batch.synced();
+        }
+        context.stores.open_url(&url).await?.commit(batch).await?;
+        if context.out.is_json() {
+            context.out.object(&json!({ "key": key, "size": size }))?;
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn read(path: &Path) -> Result<Bytes> {
+    let mut value = Vec::new();
+    let failed = |error| Failure::io(format!("cannot read {}", path.display()), error);
+    files::input(path)?.read_to_end(&mut value).map_err(failed)?;
+    Ok(value.into())
+}

@@ -1,0 +1,100 @@
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use crate::failure::{Failure, Result};
+
+/// Opens a file to read; `-` is standard input.
+pub(crate) fn input(path: &Path) -> Result<Box<dyn Read + Send>> {
+    if path == Path::new("-") {
+        return Ok(Box::new(io::stdin()));
+    }
+    let file = File::open(path)
+        .map_err(|error| Failure::io(format!("cannot open {}", path.display()), error))?;
+    Ok(Box::new(file))
+}
+
+/// A file that appears, or replaces the one that is there, once all of it is written: until then, and
+/// where writing ends early, what was there stays.
+pub(crate) struct NewFile {
+    path: PathBuf,
+    to: BufWriter<Target>,
+}
+
+enum Target {
+    /// Beside the path, to be renamed to it.
+    Beside(NamedTempFile),
+    /// A terminal, a pipe, a device: what cannot be replaced.
+    Special(File),
+}
+
+impl NewFile {
+    pub(crate) fn create(path: &Path) -> Result<Self> {
+        let failed = |error| Failure::io(format!("cannot create {}", path.display()), error);
+        // Through a symbolic link, the file that it leads to is replaced.
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let target = match path.metadata() {
+            Ok(metadata) if !metadata.is_file() => {
+                Target::Special(OpenOptions::new().write(true).open(&path).map_err(failed)?)
+            }
+            _ => {
+                let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+                let parent = parent.unwrap_or(Path::new("."));
+                Target::Beside(as_others_are().tempfile_in(parent).map_err(failed)?)
+            }
+        };
+        Ok(Self { path, to: BufWriter::new(target) })
+    }
+
+    /// Lets it appear.
+    pub(crate) fn finish(self) -> Result<()> {
+        let failed = |error| Failure::io(format!("cannot write {}", self.path.display()), error);
+        match self.to.into_inner().map_err(|error| failed(error.into_error()))? {
+            Target::Special(_) => Ok(()),
+            Target::Beside(file) => {
+                file.as_file().sync_all().map_err(failed)?;
+                file.persist(&self.path).map(drop).map_err(|error| failed(error.error))
+            }
+        }
+    }
+}
+
+impl Write for NewFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.to.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
+impl Write for Target {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Beside(file) => file.write(bytes),
+            Self::Special(file) => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Beside(file) => file.flush(),
+            Self::Special(file) => file.flush(),
+        }
+    }
+}
+
+/// Temporary files are private by default; this one is to be as others that the user makes.
+fn as_others_are() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".dstore-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder
+}
