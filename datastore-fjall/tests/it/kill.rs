@@ -11,7 +11,7 @@ use std::env;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -29,8 +29,20 @@ use crate::random::{Random, number_from_env};
 const DIRECTORY: &str = "DATASTORE_FJALL_KILL_DIRECTORY";
 const STATE: &str = "DATASTORE_FJALL_KILL_STATE";
 
-/// A child lives at most this long; opening the store is part of it.
-const LIFE: Duration = Duration::from_millis(200);
+/// When a child is killed.
+enum Moment {
+    /// So long after it was started: it may be about to open the store.
+    SinceStart(Duration),
+    /// So long after it began to write.
+    SinceOpened(Duration),
+}
+
+impl Moment {
+    fn choose(random: &mut Random) -> Self {
+        let wait = Duration::from_micros(random.below(120_000));
+        if random.below(4) == 0 { Self::SinceStart(wait) } else { Self::SinceOpened(wait) }
+    }
+}
 
 #[test]
 fn a_killed_process_loses_no_acknowledged_write_and_tears_no_batch() {
@@ -41,8 +53,8 @@ fn a_killed_process_loses_no_acknowledged_write_and_tears_no_batch() {
     let mut writers = Writer::all(seed);
     let mut sums = Sums::default();
     for _ in 0..kills {
-        let life = LIFE.mul_f64(random.below(1 << 20) as f64 / (1 << 20) as f64);
-        let result = run_and_kill(directory.path(), &mut writers, life, &mut sums);
+        let moment = Moment::choose(&mut random);
+        let result = run_and_kill(directory.path(), &mut writers, moment, &mut sums);
         // By turns the next child or the parent is the first to see what the kill has left.
         let result = match result {
             Ok(()) if random.below(2) == 0 => block_on(look(directory.path(), &mut writers)),
@@ -93,7 +105,7 @@ impl Sums {
 fn run_and_kill(
     directory: &Path,
     writers: &mut [Writer],
-    life: Duration,
+    moment: Moment,
     sums: &mut Sums,
 ) -> Result<(), String> {
     let line = child::command_line("kill::child_that_writes");
@@ -105,8 +117,25 @@ fn run_and_kill(
         .spawn()
         .unwrap();
     let output = BufReader::new(running.stdout.take().unwrap());
-    let reader = thread::spawn(move || output.lines().map_while(Result::ok).collect::<Vec<_>>());
-    thread::sleep(life);
+    let (has_opened, opened) = mpsc::sync_channel(1);
+    let reader = thread::spawn(move || {
+        let lines = output.lines().map_while(Result::ok);
+        let notice = |line: &String| {
+            if line.starts_with("settled") {
+                let _ = has_opened.try_send(());
+            }
+        };
+        lines.inspect(notice).collect::<Vec<_>>()
+    });
+    match moment {
+        Moment::SinceStart(wait) => thread::sleep(wait),
+        Moment::SinceOpened(wait) => {
+            // An error means that it ended before, which is looked at below.
+            if opened.recv().is_ok() {
+                thread::sleep(wait);
+            }
+        }
+    }
     running.kill().unwrap();
     let status = running.wait().unwrap();
     let lines = reader.join().unwrap();
