@@ -50,7 +50,10 @@ pub(crate) async fn on_thread_or_not_at_all<T: Send + 'static>(
 }
 
 /// Starts a thread that works until it is told to stop.
-pub(crate) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<thread::JoinHandle<()>> {
+pub(crate) fn spawn(
+    name: &str,
+    work: impl FnOnce() + Send + 'static,
+) -> Result<thread::JoinHandle<()>> {
     thread::Builder::new().name(format!("datastore:{name}")).spawn(work).map_err(|error| {
         Error::new(ErrorKind::Unavailable, "the system gives no thread")
             .with_outcome(Outcome::NotApplied)

@@ -12,7 +12,8 @@ use crate::errors;
 /// Flushes what is in memory, then rewrites the whole tree without what no snapshot sees; blocks.
 pub(crate) fn compact(core: &Core) -> Result<()> {
     let engine = core.engine()?;
-    let written = |result: fjall::Result<()>| result.map_err(|error| core.health.write_failed(error));
+    let written =
+        |result: fjall::Result<()>| result.map_err(|error| core.health.write_failed(error));
     written(engine.data.rotate_memtable().map(drop))?;
     while engine.data.sealed_memtable_count() > 0 {
         thread::sleep(FLUSH_PAUSE);

@@ -16,7 +16,7 @@ use crate::errors::{self, Health};
 use crate::group_sync::GroupSync;
 use crate::maintenance::{Limits, Maintenance};
 use crate::traffic::Traffic;
-use crate::{FjallOptions, seal};
+use crate::{FjallOptions, recovery, seal, usage};
 
 /// What a store and its snapshots share. Dropping it closes the store.
 pub(crate) struct Core {
@@ -48,13 +48,17 @@ struct Batches {
 impl Core {
     /// Opens the store at `path`; blocks.
     pub(crate) fn open(path: &Path, options: &FjallOptions) -> Result<Arc<Self>> {
-        let directory = Directory::open(path, options)?;
-        seal::open(directory.path())?;
+        let mut directory = Directory::open(path, options)?;
+        if !directory.is_new() && !seal::open(directory.path())? {
+            recovery::inspect(&directory.engine())?;
+        }
         let engine = Engine::open(&directory.engine(), options)?;
+        directory.finish()?;
         let (traffic, group) = (Arc::<Traffic>::default(), Arc::<GroupSync>::default());
         let health = Arc::<Health>::default();
         let limits = Limits {
-            memtable_bytes: options.memtable_bytes,
+            // A journal is let go of only once the memtable that it backs is flushed.
+            memtable_bytes: options.memtable_bytes.min(options.journal_bytes / 2),
             journals: usize::try_from(options.journal_bytes / JOURNAL_BYTES).unwrap_or(usize::MAX),
         };
         let maintenance = Maintenance::start(engine.clone(), limits, &traffic, &health)?;
@@ -84,7 +88,7 @@ impl Core {
     pub(crate) fn directory_size(&self) -> Result<u64> {
         let running = self.running.try_read().ok_or_else(Error::closed)?;
         let running = running.as_ref().ok_or_else(Error::closed)?;
-        crate::usage::of(running.directory.path())
+        usage::of(running.directory.path())
     }
 
     pub(crate) fn read(&self, key: &Key, want: &Want) -> Result<Option<Found>> {

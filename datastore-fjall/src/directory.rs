@@ -1,10 +1,11 @@
 //! The directory of a store: whether it is one, and that one handle alone has it.
 //!
 //! ```text
-//! PATH/FORMAT   what this is (format.rs)
-//! PATH/LOCK     held locked while the store is open
-//! PATH/SEAL     what a clean close left, only while closed (seal.rs)
-//! PATH/engine/  the files of fjall
+//! PATH/FORMAT      what this is (format.rs)
+//! PATH/FORMAT.new  the same while the store is being created
+//! PATH/LOCK        held locked while the store is open
+//! PATH/SEAL        what a clean close left, only while closed (seal.rs)
+//! PATH/engine/     the files of fjall
 //! ```
 
 use std::fs::{self, File, TryLockError};
@@ -24,6 +25,8 @@ pub(crate) struct Directory {
     path: PathBuf,
     // Before the engine, which has a lock of its own, and after it: the seal is ours alone to write.
     _lock: File,
+    /// What it becomes once the engine is created.
+    unfinished: Option<Format>,
 }
 
 impl Directory {
@@ -48,11 +51,18 @@ impl Directory {
         }
         let lock = lock(path)?;
         // Looked at again now that nobody else creates: of two at once, one did.
-        match Format::read(path)? {
-            Some(format) => mine.check(&format, path)?,
-            None => mine.write(path)?,
-        }
-        Ok(Self { path: path.to_owned(), _lock: lock })
+        let unfinished = match Format::read(path)? {
+            Some(format) => {
+                mine.check(&format, path)?;
+                None
+            }
+            None => {
+                mine.begin(path)?;
+                remove_unfinished(&path.join(ENGINE))?;
+                Some(mine)
+            }
+        };
+        Ok(Self { path: path.to_owned(), _lock: lock, unfinished })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -62,6 +72,16 @@ impl Directory {
     /// Where the engine has its files.
     pub(crate) fn engine(&self) -> PathBuf {
         self.path.join(ENGINE)
+    }
+
+    /// Whether the engine has still to be created.
+    pub(crate) fn is_new(&self) -> bool {
+        self.unfinished.is_some()
+    }
+
+    /// Makes the directory a store, now that the engine is created.
+    pub(crate) fn finish(&mut self) -> Result<()> {
+        self.unfinished.take().map_or(Ok(()), |format| format.finish(&self.path))
     }
 }
 
@@ -84,14 +104,21 @@ fn look(path: &Path) -> Result<Found> {
     if let Some(format) = Format::read(path)? {
         return Ok(Found::Store(format));
     }
-    for entry in entries {
-        let name = entry.map_err(|error| errors::io(path, error))?.file_name();
-        let name = name.to_string_lossy();
-        if !OF_A_BEGINNING.contains(&&*name) {
-            return Ok(Found::Foreign(name.into_owned()));
-        }
+    let names = entries
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+        .collect::<io::Result<Vec<_>>>()
+        .map_err(|error| errors::io(path, error))?;
+    // An engine folder of an unfinished creation has the mark of one beside it.
+    let unfinished = names.iter().any(|name| name == format::UNFINISHED);
+    let is_ours = |name: &str| OF_A_BEGINNING.contains(&name) || (unfinished && name == ENGINE);
+    Ok(names.into_iter().find(|name| !is_ours(name)).map_or(Found::Nothing, Found::Foreign))
+}
+
+fn remove_unfinished(engine: &Path) -> Result<()> {
+    match fs::remove_dir_all(engine) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(errors::io(engine, error)),
+        _ => Ok(()),
     }
-    Ok(Found::Nothing)
 }
 
 fn create(path: &Path) -> Result<()> {
@@ -126,7 +153,7 @@ pub(crate) const ENGINE: &str = "engine";
 const LOCK: &str = "LOCK";
 
 /// What an interrupted creation leaves, and what a new file system has in its root.
-const OF_A_BEGINNING: [&str; 3] = [LOCK, "FORMAT.tmp", "lost+found"];
+const OF_A_BEGINNING: [&str; 4] = [LOCK, format::UNFINISHED, "FORMAT.new.tmp", "lost+found"];
 
 /// A process that is about to end is given as long as this to let go.
 const LOCK_TRIES: u32 = 3;

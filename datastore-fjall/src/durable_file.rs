@@ -6,12 +6,17 @@ use std::path::Path;
 
 /// Writes a file so that after a crash it has all of `contents` or is as it was before.
 pub(crate) fn write(directory: &Path, name: &str, contents: &[u8]) -> io::Result<()> {
-    let temporary = directory.join(format!("{name}{TEMPORARY}"));
-    let mut file = File::create(&temporary)?;
+    let temporary = format!("{name}.tmp");
+    let mut file = File::create(directory.join(&temporary))?;
     file.write_all(contents)?;
     file.sync_all()?;
     drop(file);
-    fs::rename(&temporary, directory.join(name))?;
+    rename(directory, &temporary, name)
+}
+
+/// Renames a file so that no crash undoes it.
+pub(crate) fn rename(directory: &Path, from: &str, to: &str) -> io::Result<()> {
+    fs::rename(directory.join(from), directory.join(to))?;
     sync_directory(directory)
 }
 
@@ -38,6 +43,3 @@ pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
     // Windows has no such thing: it journals names itself, and refuses to open a directory as a file.
     if cfg!(windows) { Ok(()) } else { File::open(directory)?.sync_all() }
 }
-
-/// What an interrupted [`write`] leaves behind ends with this.
-pub(crate) const TEMPORARY: &str = ".tmp";

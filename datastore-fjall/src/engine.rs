@@ -138,9 +138,8 @@ fn keyspace_options(options: &FjallOptions) -> KeyspaceCreateOptions {
     let separation = options.separate_values_from.map(|bytes| {
         KvSeparationOptions::default().separation_threshold(bytes).compression(values)
     });
-    let keyspace = KeyspaceCreateOptions::default()
-        .max_memtable_size(u64::MAX)
-        .with_kv_separation(separation);
+    let keyspace =
+        KeyspaceCreateOptions::default().max_memtable_size(u64::MAX).with_kv_separation(separation);
     match blocks {
         Some(blocks) => keyspace.data_block_compression_policy(blocks),
         None => keyspace,

@@ -126,19 +126,24 @@ fn describe(error: &fjall::Error) -> (ErrorKind, String) {
             (ErrorKind::Incompatible, format!("the tree is of version {version} of the engine"))
         }
         E::InvalidVersion(version) => {
-            let found = version.map_or_else(|| "an unknown version".to_owned(), |v| format!("version {v:?}"));
+            let found = version
+                .map_or_else(|| "an unknown version".to_owned(), |v| format!("version {v:?}"));
             (ErrorKind::Incompatible, format!("the files are of {found} of the engine"))
         }
         E::Storage(L::ChecksumMismatch { .. }) => damaged("a checksum does not match"),
         E::JournalRecovery(_) => damaged("a journal cannot be read"),
-        E::Decompress(_) | E::Storage(L::Decompress(_)) => damaged("a block cannot be decompressed"),
+        E::Decompress(_) | E::Storage(L::Decompress(_)) => {
+            damaged("a block cannot be decompressed")
+        }
         E::InvalidTrailer | E::Storage(L::InvalidTrailer) => damaged("a trailer is not one"),
         E::InvalidTag(_) | E::Storage(L::InvalidTag(_)) => damaged("a tag is not one"),
         E::Storage(L::InvalidHeader(_)) => damaged("a header is not one"),
         E::Storage(L::Utf8(_)) => damaged("a name is not text"),
         E::Unrecoverable | E::Storage(L::Unrecoverable) => damaged("the engine cannot recover"),
         E::Locked => (ErrorKind::Unavailable, "another handle has the engine open".to_owned()),
-        E::Poisoned => (ErrorKind::Closed, "the engine shut itself down after a failure".to_owned()),
+        E::Poisoned => {
+            (ErrorKind::Closed, "the engine shut itself down after a failure".to_owned())
+        }
         E::KeyspaceDeleted => (ErrorKind::Internal, "the keyspace is gone".to_owned()),
         _ => (ErrorKind::Internal, "the engine failed".to_owned()),
     }
@@ -151,7 +156,9 @@ fn describe_io(error: &io::Error) -> (ErrorKind, String) {
             (ErrorKind::Unavailable, "the disk is full: free some space".to_owned())
         }
         K::PermissionDenied => (ErrorKind::Unavailable, "permission denied".to_owned()),
-        K::ReadOnlyFilesystem => (ErrorKind::Unavailable, "the file system is read-only".to_owned()),
+        K::ReadOnlyFilesystem => {
+            (ErrorKind::Unavailable, "the file system is read-only".to_owned())
+        }
         K::NotFound => (ErrorKind::Corrupt, "a file is missing".to_owned()),
         K::UnexpectedEof => (ErrorKind::Corrupt, "a file is cut short".to_owned()),
         K::InvalidData | K::InvalidInput => (ErrorKind::Corrupt, "a file is damaged".to_owned()),

@@ -2,7 +2,9 @@
 //! crate.
 //!
 //! Text, one fact a line: the name of the format, `version N`, then `layer NAME` for each layer that
-//! encodes the values, outermost first. Written before the engine creates anything.
+//! encodes the values, outermost first. It is there as `FORMAT.new` before the engine creates anything,
+//! and becomes `FORMAT` once the engine is created: a store that is not finished is told from one that
+//! lost something.
 
 use std::fmt;
 use std::path::Path;
@@ -13,6 +15,9 @@ use crate::{durable_file, errors};
 
 /// Name of the file.
 pub(crate) const FILE: &str = "FORMAT";
+
+/// Name of the file while the store is being created.
+pub(crate) const UNFINISHED: &str = "FORMAT.new";
 
 const NAME: &str = "datastore-fjall";
 const VERSION: u32 = 1;
@@ -30,9 +35,15 @@ impl Format {
         Self { version: VERSION, layers: layers.to_vec() }
     }
 
-    /// Records this as the format of `directory`.
-    pub(crate) fn write(&self, directory: &Path) -> Result<()> {
-        durable_file::write(directory, FILE, self.encode().as_bytes())
+    /// Records that a store of this format is being created in `directory`.
+    pub(crate) fn begin(&self, directory: &Path) -> Result<()> {
+        durable_file::write(directory, UNFINISHED, self.encode().as_bytes())
+            .map_err(|error| errors::io(&directory.join(UNFINISHED), error))
+    }
+
+    /// Records that the store in `directory` is created.
+    pub(crate) fn finish(&self, directory: &Path) -> Result<()> {
+        durable_file::rename(directory, UNFINISHED, FILE)
             .map_err(|error| errors::io(&directory.join(FILE), error))
     }
 
@@ -79,7 +90,9 @@ impl Format {
             // What else a later version records is its own affair; its number is enough to refuse it.
             return Some(Self { version, layers: Vec::new() });
         }
-        let layers = lines.map(|line| Some(line.strip_prefix("layer ")?.to_owned())).collect::<Option<_>>()?;
+        let layers = lines
+            .map(|line| Some(line.strip_prefix("layer ")?.to_owned()))
+            .collect::<Option<_>>()?;
         Some(Self { version, layers })
     }
 }

@@ -147,8 +147,9 @@ fn check_values(batch: &Batch) -> Result<usize> {
                     value.len(),
                     FjallDatastore::MAX_VALUE_LEN
                 );
-                return Err(Error::new(ErrorKind::InvalidInput, message)
-                    .with_outcome(Outcome::NotApplied));
+                return Err(
+                    Error::new(ErrorKind::InvalidInput, message).with_outcome(Outcome::NotApplied)
+                );
             }
             bytes += value.len();
         }

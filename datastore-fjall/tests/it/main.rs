@@ -8,3 +8,18 @@
 )]
 
 mod basics;
+mod cancellation;
+mod child;
+mod closing;
+mod compaction;
+mod conditions;
+mod consistency;
+mod damage;
+mod directories;
+mod kill;
+mod options;
+mod plan;
+mod random;
+mod runtimes;
+mod support;
+mod synced;

@@ -1,0 +1,283 @@
+//! A look through the journals that a crash left, before the engine replays them.
+//!
+//! The engine takes the first record whose tag it does not know for the end of a journal, and cuts the file
+//! there: right for the zeros that it allocated ahead and for a record that a crash cut short, but a
+//! damaged tag in the middle silently takes all that follows with it. A cut-short record has nothing
+//! behind it; so a journal that has the end of a batch after the first bad record is damaged, and
+//! opening answers `Corrupt`.
+//!
+//! One exception: a power loss may keep later pages of what was not yet synced and lose earlier ones,
+//! which then read as zeros. Where the unreadable part of the last journal has such a page nothing in it
+//! was ever synced (a sync writes all pages), and the journal is cut before it, as after any torn write. The
+//! price: damage to a batch with a page of zeros inside an uncompressed value is taken for that.
+//!
+//! Journals are `N.jnl`, a sequence of batches: `1`, item count (u32), sequence number (u64); the items;
+//! `3`, XXH3-64 of the items, `FJL` and the byte 3. Sequence numbers grow. An item is `2`, type (u8), compression (u8),
+//! keyspace (u64), length of the key (u16), of the value (u32), of the value as stored (u32), key, value
+//! as stored; or `4`, keyspace (u64). Integers are little-endian.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use datastore::{Error, ErrorKind, Result};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::errors;
+
+/// Looks through the journals in the engine's folder, and cuts the last one where a power loss tore it.
+pub(crate) fn inspect(engine: &Path) -> Result<()> {
+    let journals = journals(engine)?;
+    let mut sequence = None;
+    for (index, path) in journals.iter().enumerate() {
+        let is_last = index + 1 == journals.len();
+        let bytes = fs::read(path).map_err(|error| errors::io(path, error))?;
+        match judge(&bytes, &mut sequence, is_last) {
+            Verdict::Good => {}
+            Verdict::Torn { at } => {
+                tracing::warn!(journal = %path.display(), at, "a power loss tore the journal: cut there");
+                cut(path, at).map_err(|error| errors::io(path, error))?;
+            }
+            Verdict::Damaged { at } => {
+                let message = format!(
+                    "{} is damaged at byte {at}, and what follows cannot be replayed without it; to give \
+                     that up, truncate the file to {at} bytes",
+                    path.display()
+                );
+                return Err(Error::new(ErrorKind::Corrupt, message));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    /// Batches, and then at most one that was cut short.
+    Good,
+    /// Pages of what was not synced are lost.
+    Torn { at: u64 },
+    /// Something intact follows something that is not.
+    Damaged { at: u64 },
+}
+
+/// Judges a journal, given the sequence number before its first.
+fn judge(bytes: &[u8], sequence: &mut Option<u64>, may_be_torn: bool) -> Verdict {
+    let mut at = 0;
+    while let Some(batch) = bytes.get(at..).and_then(first_batch) {
+        // The number is outside the checksum, and decides what is replayed.
+        if !sequence.is_none_or(|before| (1..=GAP).contains(&batch.number.wrapping_sub(before))) {
+            break;
+        }
+        *sequence = Some(batch.number);
+        at += batch.length;
+    }
+    let rest = bytes.get(at..).unwrap_or_default();
+    let Some(end) = last_end(rest) else { return Verdict::Good };
+    let torn = may_be_torn && has_lost_page(bytes, at, at + end);
+    let at = at as u64;
+    if torn { Verdict::Torn { at } } else { Verdict::Damaged { at } }
+}
+
+struct BatchSeen {
+    number: u64,
+    length: usize,
+}
+
+/// The batch at the start of `bytes`, if there is an intact one.
+fn first_batch(bytes: &[u8]) -> Option<BatchSeen> {
+    let mut parts = Parts { bytes, at: 0 };
+    if parts.byte()? != START {
+        return None;
+    }
+    let count = parts.u32()?;
+    let number = u64::from_le_bytes(parts.array()?);
+    let items = parts.at;
+    for _ in 0..count {
+        match parts.byte()? {
+            ITEM => {
+                parts.skip(2 + size_of::<u64>())?;
+                let key = parts.u16()?;
+                parts.skip(size_of::<u32>())?;
+                let stored = parts.u32()?;
+                parts.skip(usize::from(key))?;
+                parts.skip(usize::try_from(stored).ok()?)?;
+            }
+            CLEAR => parts.skip(size_of::<u64>())?,
+            _ => return None,
+        }
+    }
+    let checksum = xxh3_64(bytes.get(items..parts.at)?);
+    let intact = parts.byte()? == END
+        && parts.array()? == checksum.to_le_bytes()
+        && parts.array()? == TRAILER;
+    intact.then_some(BatchSeen { number, length: parts.at })
+}
+
+/// Where the last end of a batch in `bytes` is: an end marker, before another batch, zeros, or nothing.
+fn last_end(bytes: &[u8]) -> Option<usize> {
+    let (marker, before_trailer) = (1 + size_of::<u64>(), bytes.len().checked_sub(TRAILER.len())?);
+    (marker..=before_trailer).rev().find_map(|at| {
+        let end = at + TRAILER.len();
+        let is_end = bytes.get(at..end) == Some(&TRAILER)
+            && bytes.get(at - marker) == Some(&END)
+            && matches!(bytes.get(end), None | Some(0) | Some(&START));
+        is_end.then_some(end)
+    })
+}
+
+/// Whether a whole page between two places of the file is zeros.
+fn has_lost_page(bytes: &[u8], from: usize, to: usize) -> bool {
+    let mut pages = (from.next_multiple_of(PAGE)..to).step_by(PAGE);
+    pages.any(|at| {
+        let page = bytes.get(at..at + PAGE);
+        page.is_some_and(|page| at + PAGE <= to && page.iter().all(|byte| *byte == 0))
+    })
+}
+
+fn cut(path: &Path, at: u64) -> std::io::Result<()> {
+    let file = File::options().write(true).open(path)?;
+    file.set_len(at)?;
+    file.sync_all()
+}
+
+/// The journals, oldest first.
+fn journals(engine: &Path) -> Result<Vec<PathBuf>> {
+    let mut journals = Vec::new();
+    for entry in fs::read_dir(engine).map_err(|error| errors::io(engine, error))? {
+        let path = entry.map_err(|error| errors::io(engine, error))?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let Some(number) = name.strip_suffix(".jnl") else { continue };
+        // The engine panics over journals that it would not have named so.
+        let number = number.parse::<u64>().map_err(|error| {
+            let message = format!("{} is not a journal of the engine", path.display());
+            Error::new(ErrorKind::Corrupt, message).with_source(error)
+        })?;
+        journals.push((number, path));
+    }
+    journals.sort();
+    if journals.is_empty() {
+        let message = format!("{} has no journal", engine.display());
+        return Err(Error::new(ErrorKind::Corrupt, message));
+    }
+    Ok(journals.into_iter().map(|(_, path)| path).collect())
+}
+
+/// A walk over bytes that ends at their end.
+struct Parts<'b> {
+    bytes: &'b [u8],
+    at: usize,
+}
+
+impl Parts<'_> {
+    fn skip(&mut self, count: usize) -> Option<()> {
+        let end = self.at.checked_add(count)?;
+        self.at = (end <= self.bytes.len()).then_some(end)?;
+        Some(())
+    }
+
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let array = self.bytes.get(self.at..)?.first_chunk().copied()?;
+        self.at += N;
+        Some(array)
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        self.array().map(|[byte]| byte)
+    }
+
+    fn u16(&mut self) -> Option<u16> {
+        self.array().map(u16::from_le_bytes)
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        self.array().map(u32::from_le_bytes)
+    }
+}
+
+const START: u8 = 1;
+const ITEM: u8 = 2;
+const END: u8 = 3;
+const CLEAR: u8 = 4;
+const TRAILER: [u8; 4] = *b"FJL\x03";
+
+/// Most numbers between two batches: each is one more, but for the few that the engine takes for itself.
+const GAP: u64 = 1 << 32;
+
+/// What the page cache writes at once, on most machines; a larger page has several of these.
+const PAGE: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(number: u64, value: &[u8]) -> Vec<u8> {
+        let mut item = vec![ITEM, 0, 0];
+        item.extend(1_u64.to_le_bytes());
+        item.extend(2_u16.to_le_bytes());
+        item.extend((value.len() as u32).to_le_bytes());
+        item.extend((value.len() as u32).to_le_bytes());
+        item.extend(b"/k");
+        item.extend(value);
+        let mut batch = vec![START];
+        batch.extend(1_u32.to_le_bytes());
+        batch.extend(number.to_le_bytes());
+        batch.extend(&item);
+        batch.push(END);
+        batch.extend(xxh3_64(&item).to_le_bytes());
+        batch.extend(TRAILER);
+        batch
+    }
+
+    fn verdict(bytes: &[u8]) -> Verdict {
+        judge(bytes, &mut None, true)
+    }
+
+    #[test]
+    fn intact_batches_before_zeros_or_the_end_are_good() {
+        let batches = [batch(1, b"1"), batch(2, b"22"), batch(9, &[9; 5000])].concat();
+        assert_eq!(verdict(&batches), Verdict::Good);
+        assert_eq!(verdict(&[&batches[..], &[0; 9000]].concat()), Verdict::Good);
+        assert_eq!(verdict(&[]), Verdict::Good);
+    }
+
+    #[test]
+    fn a_batch_that_was_cut_short_anywhere_is_good() {
+        let (first, last) = (batch(1, b"1"), batch(2, b"second"));
+        for kept in 0..last.len() {
+            let cut = [&first, &last[..kept]].concat();
+            assert_eq!(verdict(&cut), Verdict::Good, "{kept}");
+            assert_eq!(verdict(&[&cut[..], &[0; 64]].concat()), Verdict::Good, "{kept}");
+        }
+    }
+
+    #[test]
+    fn any_flipped_byte_before_the_last_end_is_damage() {
+        let batches = [batch(7, b"1"), batch(8, b"second"), batch(9, b"third")].concat();
+        let last_end = batches.len() - TRAILER.len() - 9;
+        // A larger number of the last batch looks like one: it changes nothing.
+        let last_number = batches.len() - batch(9, b"third").len() + 5;
+        for at in (0..last_end).filter(|at| !(last_number..last_number + 8).contains(at)) {
+            let mut flipped = batches.clone();
+            flipped[at] ^= 0x55;
+            assert!(matches!(verdict(&flipped), Verdict::Damaged { .. }), "{at}");
+        }
+    }
+
+    #[test]
+    fn the_numbers_go_on_from_one_journal_to_the_next() {
+        let mut sequence = None;
+        assert_eq!(judge(&batch(5, b"1"), &mut sequence, false), Verdict::Good);
+        assert_eq!(judge(&batch(6, b"1"), &mut sequence, false), Verdict::Good);
+        assert_eq!(judge(&batch(6, b"1"), &mut sequence, true), Verdict::Damaged { at: 0 });
+    }
+
+    #[test]
+    fn a_lost_page_tears_the_last_journal_and_damages_the_others() {
+        let batches = [batch(1, &[9; 10]), batch(2, &[9; 20_000]), batch(3, b"third")].concat();
+        let mut torn = batches.clone();
+        torn[PAGE..2 * PAGE].fill(0);
+        let at = batch(1, &[9; 10]).len() as u64;
+        assert_eq!(verdict(&torn), Verdict::Torn { at });
+        assert_eq!(judge(&torn, &mut None, false), Verdict::Damaged { at });
+    }
+}
