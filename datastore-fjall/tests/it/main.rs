@@ -21,5 +21,7 @@ mod options;
 mod plan;
 mod random;
 mod runtimes;
+mod strace;
 mod support;
 mod synced;
+mod trace;
