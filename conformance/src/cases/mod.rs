@@ -13,6 +13,7 @@ mod durability;
 mod faults;
 mod limits;
 mod many;
+mod oracles;
 mod order;
 mod queries;
 mod runtimes;
@@ -40,6 +41,7 @@ pub fn cases() -> Vec<Case> {
         cancellation::CASES,
         faults::CASES,
         runtimes::CASES,
+        oracles::CASES,
         limits::CASES,
     ]
     .concat()

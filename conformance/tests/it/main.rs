@@ -1,11 +1,16 @@
 //! The suite over the stores of this workspace. The test program is `libtest-mimic`'s, so that each case
 //! over each store is a test with a name, and a skipped one is printed with its reason.
 
+mod fjall;
 mod stacks;
 
 use std::process::ExitCode;
 
+use datastore_conformance::Suite;
+
 fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
-    libtest_mimic::run(&arguments, stacks::trials()).exit_code()
+    let suites = [stacks::suites(), fjall::suites()].concat();
+    let trials = suites.iter().flat_map(Suite::trials).collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -6,11 +6,6 @@ use datastore::{
     Datastore, Fault, Injected, MemoryDatastore, Namespace, Operation, Position, ReadOnly, key,
 };
 use datastore_conformance::{Scratch, Suite};
-use libtest_mimic::Trial;
-
-pub(crate) fn trials() -> Vec<Trial> {
-    suites().iter().flat_map(Suite::trials).collect()
-}
 
 pub(crate) fn suites() -> Vec<Suite> {
     vec![
