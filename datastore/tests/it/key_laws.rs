@@ -152,6 +152,20 @@ proptest! {
 }
 
 #[test]
+fn a_flaw_is_found_at_any_place_of_a_key_of_any_length() {
+    for len in 2..70 {
+        let key = [b"/".as_slice(), &vec![b'a'; len - 1]].concat();
+        for part in ["/", "//", "/./", "/../", "/.", "/..", "/.a", "/...", "/a", "."] {
+            for at in 0..=len.saturating_sub(part.len()) {
+                let mut bytes = key.clone();
+                bytes.splice(at..(at + part.len()).min(len), part.bytes());
+                assert_eq!(Key::new(&bytes).is_ok(), is_key(&bytes), "{}", bytes.escape_ascii());
+            }
+        }
+    }
+}
+
+#[test]
 fn the_longest_key_is_taken_and_no_longer_one() {
     let longest = Key::new([b"/".as_slice(), &[b'a'; Key::MAX_LEN - 1]].concat()).unwrap();
     let shorter = Key::new([b"/".as_slice(), &[b'a'; Key::MAX_LEN - 3]].concat()).unwrap();
