@@ -1,6 +1,7 @@
 use std::hint::black_box;
 use std::ops::Bound;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use datastore::Key;
@@ -157,8 +158,13 @@ impl Subject for RawSubject {
     }
 
     async fn settle(&self) -> Result<()> {
-        self.raw.keyspace().rotate_memtable_and_wait()?;
-        self.raw.keyspace().major_compact()?;
+        let keyspace = self.raw.keyspace();
+        keyspace.rotate_memtable()?;
+        // The rotation may have been under way already, and a compaction with it.
+        while keyspace.sealed_memtable_count() > 0 || self.raw.db().active_compactions() > 0 {
+            tokio::time::sleep(SETTLING).await;
+        }
+        keyspace.major_compact()?;
         Ok(())
     }
 
@@ -167,3 +173,6 @@ impl Subject for RawSubject {
         Ok(())
     }
 }
+
+/// How long to wait before looking again whether the engine is done.
+const SETTLING: Duration = Duration::from_millis(2);
