@@ -1,3 +1,4 @@
+use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,32 +13,40 @@ pub(crate) struct Progress {
     entries: Arc<AtomicU64>,
 }
 
+const OPEN_ENDED: &str = "{spinner} {prefix} {entries}, {binary_bytes} ({binary_bytes_per_sec})";
+
+const UP_TO: &str = "{prefix} [{wide_bar}] {percent} % · {entries}, {binary_bytes} \
+                     ({binary_bytes_per_sec}), {eta} left";
+
 impl Progress {
     /// Of work whose end is not known.
     pub(crate) fn open_ended(doing: &'static str) -> Self {
-        let bar = ProgressBar::new_spinner();
-        Self::show(
-            bar,
-            doing,
-            "{spinner} {prefix} {entries}, {binary_bytes} ({binary_bytes_per_sec})",
-        )
+        Self::show(ProgressBar::new_spinner(), doing, OPEN_ENDED)
+    }
+
+    /// Of work that writes to standard output as it goes: not shown where that is a terminal too.
+    pub(crate) fn beside_output(doing: &'static str) -> Self {
+        let bar = if std::io::stdout().is_terminal() {
+            ProgressBar::hidden()
+        } else {
+            ProgressBar::new_spinner()
+        };
+        Self::show(bar, doing, OPEN_ENDED)
     }
 
     /// Of work that ends after `bytes`.
     pub(crate) fn up_to(doing: &'static str, bytes: u64) -> Self {
-        let template = "{prefix} [{wide_bar}] {percent} % · {entries}, {binary_bytes} \
-                        ({binary_bytes_per_sec}), {eta} left";
-        Self::show(ProgressBar::new(bytes), doing, template)
+        Self::show(ProgressBar::new(bytes), doing, UP_TO)
     }
 
     fn show(bar: ProgressBar, doing: &'static str, template: &str) -> Self {
         let entries = Arc::new(AtomicU64::new(0));
         let shown = Arc::clone(&entries);
-        // Falls back to the plain bar if the template is not one; a test sees to it that it is.
+        // A template that is not one leaves the plain bar; a test sees to it that these are.
         if let Ok(style) = ProgressStyle::with_template(template) {
             let write = move |_: &ProgressState, to: &mut dyn std::fmt::Write| {
                 // A terminal that takes no text has nobody to tell.
-                let _shown = to.write_str(&human::entries(shown.load(Ordering::Relaxed)));
+                let _nobody = to.write_str(&human::entries(shown.load(Ordering::Relaxed)));
             };
             bar.set_style(style.with_key("entries", write));
         }
@@ -54,5 +63,17 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{OPEN_ENDED, ProgressStyle, UP_TO};
+
+    #[test]
+    fn the_templates_are_templates() {
+        for template in [OPEN_ENDED, UP_TO] {
+            ProgressStyle::with_template(template).unwrap();
+        }
     }
 }

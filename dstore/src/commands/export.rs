@@ -63,12 +63,15 @@ impl Export {
         let Some(path) = output.filter(|path| path != Path::new("-")) else {
             let out = &mut context.out;
             let begun = begin(out, format, frame).map_err(output::failed)?;
-            write(&*store, query, begun, output::failed).await?.1;
+            let progress = Progress::beside_output("exporting");
+            write(&*store, query, begun, output::failed, progress).await?;
             return Ok(Exit::Done);
         };
         let failed: Failed = |error| Failure::io("cannot write the export", error);
         let begun = begin(NewFile::create(&path)?, format, frame).map_err(failed)?;
-        let (file, Copied { entries, bytes }) = write(&*store, query, begun, failed).await?;
+        let progress = Progress::open_ended("exporting");
+        let (file, sum) = write(&*store, query, begun, failed, progress).await?;
+        let Copied { entries, bytes } = sum;
         file.finish()?;
         if context.out.is_json() {
             context.out.object(&json!({ "entries": entries, "bytes": bytes }))?;
@@ -98,8 +101,8 @@ async fn write<W: Write>(
     query: datastore::Query,
     mut to: rows::Writer<W>,
     failed: Failed,
+    progress: Progress,
 ) -> Result<(W, Copied)> {
-    let progress = Progress::open_ended("exporting");
     let mut sum = Copied::default();
     let mut entries = store.query(query);
     while let Some(entry) = entries.try_next().await? {

@@ -58,7 +58,11 @@ impl Import {
             bytes: 0,
             read: Copied::default(),
             committed: 0,
-            progress: Progress::open_ended("importing"),
+            progress: if context.out.is_json() {
+                Progress::beside_output("importing")
+            } else {
+                Progress::open_ended("importing")
+            },
         };
         while let Some(row) = rows.recv().await {
             match row {

@@ -1,0 +1,20 @@
+//! `dstore` as its users run it: the binary, its output and its exit codes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
+
+mod copying;
+mod demo;
+mod exit_codes;
+mod harness;
+mod listing;
+mod measuring;
+mod pipes;
+mod real_input;
+mod signals;
+mod text;
+mod values;

@@ -1,0 +1,65 @@
+//! Ctrl-C and SIGTERM.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::json;
+
+use crate::harness::Place;
+
+const STORE: &str = Place::STORE;
+
+fn send(signal: &str, child: &Child) {
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-s", signal, &id]).status().unwrap().success());
+}
+
+#[test]
+fn an_import_that_is_interrupted_keeps_what_it_acknowledged() {
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let place = Place::new();
+        let mut import = place.begin_import(STORE);
+        for number in 0..10 {
+            import.feed(&format!("{}\n", json!({ "key": format!("/{number}"), "value": "MQ==" })));
+        }
+        import.wait_for(10);
+        // A line that is not whole is nothing yet.
+        import.feed("{\"key\":\"/0\",\"value\":\"AAAA");
+        send(signal, &import.child);
+        assert_eq!(import.child.wait().unwrap().code(), Some(code), "{signal}");
+        assert_eq!(place.keys(STORE).len(), 10);
+        assert_eq!(place.ok(["get", STORE, "/0"]), "1");
+        place.ok(["check", STORE]);
+    }
+}
+
+#[test]
+fn a_conformance_run_that_is_interrupted_leaves_nothing_in_the_store() {
+    let place = Place::new();
+    place.put("/a", "1");
+    let mut child = place.command(["conformance", STORE]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    // In the middle of it: some cases are done.
+    for _ in 0..3 {
+        assert_ne!(output.read_line(&mut String::new()).unwrap(), 0);
+    }
+    send("INT", &child);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(place.keys(STORE), ["/a"]);
+}
+
+#[test]
+fn a_command_that_is_stuck_in_a_full_pipe_can_be_interrupted() {
+    let place = Place::new();
+    let long = "x".repeat(200);
+    let lines: Vec<_> = (0..2000)
+        .map(|n| json!({ "key": format!("/{long}/{n}"), "value": "" }).to_string())
+        .collect();
+    place.feed(["import", STORE], lines.join("\n").as_bytes()).ok();
+    let mut child = place.command(["ls", STORE]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut output = BufReader::with_capacity(1, child.stdout.take().unwrap());
+    assert_ne!(output.read_line(&mut String::new()).unwrap(), 0);
+    // Nobody reads on: the rest does not fit into the pipe.
+    send("INT", &child);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
