@@ -13,12 +13,15 @@ mod durability;
 mod faults;
 mod limits;
 mod many;
+mod models;
 mod oracles;
 mod order;
 mod queries;
 mod runtimes;
 mod snapshots;
 mod support;
+
+pub(crate) use support::ensure_page;
 
 use crate::Case;
 
@@ -42,6 +45,7 @@ pub fn cases() -> Vec<Case> {
         faults::CASES,
         runtimes::CASES,
         oracles::CASES,
+        models::CASES,
         limits::CASES,
     ]
     .concat()
