@@ -2,6 +2,7 @@
 //! over each store is a test with a name, and a skipped one is printed with its reason.
 
 mod fjall;
+mod sqlite;
 mod stacks;
 
 use std::process::ExitCode;
@@ -10,7 +11,7 @@ use datastore_conformance::Suite;
 
 fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
-    let suites = [stacks::suites(), fjall::suites()].concat();
+    let suites = [stacks::suites(), fjall::suites(), sqlite::suites()].concat();
     let trials = suites.iter().flat_map(Suite::trials).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
