@@ -55,7 +55,8 @@ pub(crate) fn parse(trace: &str) -> Vec<Call> {
 
 /// Whether what a call returned, after the last ` = `, is no error.
 fn succeeded(rest: &str) -> bool {
-    rest.rsplit_once(" = ").is_some_and(|(_, result)| result.starts_with(|c: char| c.is_ascii_digit()))
+    rest.rsplit_once(" = ")
+        .is_some_and(|(_, result)| result.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 #[test]

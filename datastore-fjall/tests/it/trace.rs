@@ -4,11 +4,12 @@
 //! Needs strace, and prints that it is skipped without; with `REQUIRE_STRACE=1` that is a failure.
 
 use std::env;
+use std::error::Error as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 
-use datastore::{Batch, Datastore, Durability, Key};
+use datastore::{Batch, Datastore, DatastoreExt, Durability, ErrorKind, Key, Outcome, Query};
 use datastore_fjall::FjallDatastore;
 use futures::executor::block_on;
 use futures::future::join_all;
@@ -27,9 +28,7 @@ const FUTURES: usize = 8;
 
 #[test]
 fn a_commit_is_acknowledged_once_it_is_as_durable_as_it_was_asked_to_be() {
-    if let Err(reason) = strace_works() {
-        assert!(env::var("REQUIRE_STRACE").as_deref() != Ok("1"), "strace is required: {reason}");
-        println!("skipped: {reason}");
+    if !strace_is_here() {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
@@ -65,28 +64,88 @@ fn a_commit_is_acknowledged_once_it_is_as_durable_as_it_was_asked_to_be() {
     );
 }
 
-fn strace_works() -> Result<(), String> {
-    let ran = Command::new("strace").args(["-o", "/dev/null", "-y", "true"]).output();
-    match ran {
-        Err(error) => Err(format!("strace cannot be run: {error}")),
-        Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+#[test]
+fn a_failed_fsync_leaves_the_outcome_unknown_and_what_was_acknowledged_durable() {
+    if !strace_is_here() {
+        return;
     }
+    let directory = tempfile::tempdir().unwrap();
+    let inject = format!("inject=fdatasync:error=EIO:when={}+", EACH / 2);
+    let options = ["-e", "trace=fdatasync", "-e", &inject];
+    let (said, calls) = run_traced(directory.path(), &options, "trace::child_whose_disk_fails");
+    assert!(calls.iter().any(|call| !call.succeeded), "an fsync failed");
+    let acknowledged = said.lines().filter(|line| line.starts_with("ack")).count();
+    assert!((1..EACH).contains(&acknowledged), "{said}");
+
+    let store = block_on(FjallDatastore::open(directory.path().join("store"))).unwrap();
+    for number in 0..acknowledged {
+        let value = block_on(store.get(&key("synced", number, 0))).unwrap();
+        assert_eq!(value.unwrap(), marker("synced", number, 0));
+    }
+    block_on(store.close()).unwrap();
+    println!("{acknowledged} synced commits acknowledged before the fsync that failed, all there");
+}
+
+#[test]
+#[ignore = "the child of a test"]
+fn child_whose_disk_fails() {
+    let Some(directory) = child::told(DIRECTORY) else { return };
+    block_on(async {
+        let store = FjallDatastore::open(&directory).await.unwrap();
+        let error = loop {
+            let number = store.count(Query::all()).await.unwrap() as usize;
+            match store.commit(batch("synced", number, 1, Durability::Synced)).await {
+                Ok(()) => child::say(&format!("ack synced {number}")),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error.outcome(), Some(Outcome::Unknown), "{error:?}");
+        assert!(error.source().is_some(), "{error:?}");
+        // The engine cannot know what the disk has; so it takes nothing more.
+        for durability in [Durability::Buffered, Durability::Synced] {
+            let error = store.commit(batch("later", 0, 1, durability)).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Closed, "{error:?}");
+            assert_eq!(error.outcome(), Some(Outcome::NotApplied), "{error:?}");
+            assert!(error.source().is_some(), "{error:?}");
+        }
+        assert!(store.sync().await.is_err());
+        assert!(store.close().await.is_err(), "what was not synced may be lost");
+    });
+}
+
+/// Whether there is a strace to run; says why not.
+fn strace_is_here() -> bool {
+    let reason = match Command::new("strace").args(["-o", "/dev/null", "-y", "true"]).output() {
+        Ok(output) if output.status.success() => return true,
+        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
+        Err(error) => format!("strace cannot be run: {error}"),
+    };
+    assert!(env::var("REQUIRE_STRACE").as_deref() != Ok("1"), "strace is required: {reason}");
+    println!("skipped: {reason}");
+    false
 }
 
 fn trace_of_a_child(directory: &Path) -> Vec<Call> {
+    let calls = "trace=write,writev,pwrite64,pwritev,fdatasync,fsync,sync_file_range";
+    let (_, calls) = run_traced(directory, &["-e", calls], "trace::child_that_acknowledges");
+    calls
+}
+
+/// Runs a child under strace with these options; answers what it said, and its calls.
+fn run_traced(directory: &Path, options: &[&str], child: &str) -> (String, Vec<Call>) {
     let trace = directory.join("trace");
     let output = Command::new("strace")
         .args(["-f", "-y", "-s", "65536", "-e", "signal=none", "-o"])
         .arg(&trace)
-        .args(["-e", "trace=write,writev,pwrite64,pwritev,fdatasync,fsync,sync_file_range"])
-        .args(child::command_line("trace::child_that_acknowledges"))
+        .args(options)
+        .args(child::command_line(child))
         .env(DIRECTORY, directory.join("store"))
         .stderr(Stdio::inherit())
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-    strace::parse(&String::from_utf8_lossy(&std::fs::read(trace).unwrap()))
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}");
+    (said, strace::parse(&String::from_utf8_lossy(&std::fs::read(trace).unwrap())))
 }
 
 /// The calls on the files of the journal.
@@ -167,11 +226,17 @@ async fn commit_and_acknowledge(
     number: usize,
     durability: Durability,
 ) {
-    let mut batch = Batch { durability, ..Batch::new() };
-    for part in 0..1 + number % 2 {
-        let key = Key::from_segments([kind, &format!("{number}-{part}")]).unwrap();
-        batch = batch.put(key, marker(kind, number, part));
-    }
+    let batch = batch(kind, number, 1 + number % 2, durability);
     store.commit(batch).await.unwrap();
     child::say(&format!("ack {kind} {number}"));
+}
+
+fn batch(kind: &str, number: usize, parts: usize, durability: Durability) -> Batch {
+    (0..parts).fold(Batch { durability, ..Batch::new() }, |batch, part| {
+        batch.put(key(kind, number, part), marker(kind, number, part))
+    })
+}
+
+fn key(kind: &str, number: usize, part: usize) -> Key {
+    Key::from_segments([kind, &format!("{number}-{part}")]).unwrap()
 }
