@@ -28,8 +28,8 @@ const FUTURES: usize = 8;
 
 #[test]
 fn a_commit_is_acknowledged_once_it_is_as_durable_as_it_was_asked_to_be() {
-    if !strace_is_here() {
-        return;
+    if let Some(reason) = no_strace() {
+        return println!("skipped: {reason}");
     }
     let directory = tempfile::tempdir().unwrap();
     let calls = trace_of_a_child(directory.path());
@@ -66,8 +66,8 @@ fn a_commit_is_acknowledged_once_it_is_as_durable_as_it_was_asked_to_be() {
 
 #[test]
 fn a_failed_fsync_leaves_the_outcome_unknown_and_what_was_acknowledged_durable() {
-    if !strace_is_here() {
-        return;
+    if let Some(reason) = no_strace() {
+        return println!("skipped: {reason}");
     }
     let directory = tempfile::tempdir().unwrap();
     let inject = format!("inject=fdatasync:error=EIO:when={}+", EACH / 2);
@@ -113,16 +113,15 @@ fn child_whose_disk_fails() {
     });
 }
 
-/// Whether there is a strace to run; says why not.
-fn strace_is_here() -> bool {
+/// Why strace cannot be run, if it cannot and need not.
+fn no_strace() -> Option<String> {
     let reason = match Command::new("strace").args(["-o", "/dev/null", "-y", "true"]).output() {
-        Ok(output) if output.status.success() => return true,
+        Ok(output) if output.status.success() => return None,
         Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
         Err(error) => format!("strace cannot be run: {error}"),
     };
     assert!(env::var("REQUIRE_STRACE").as_deref() != Ok("1"), "strace is required: {reason}");
-    println!("skipped: {reason}");
-    false
+    Some(reason)
 }
 
 fn trace_of_a_child(directory: &Path) -> Vec<Call> {
