@@ -11,7 +11,13 @@ use crate::human;
 pub(crate) struct Progress {
     bar: ProgressBar,
     entries: Arc<AtomicU64>,
+    /// The bytes that the bar was last told.
+    shown: AtomicU64,
 }
+
+/// The bar is told when so many entries, or bytes, came by.
+const EVERY_ENTRIES: u64 = 512;
+const EVERY_BYTES: u64 = 1 << 20;
 
 const OPEN_ENDED: &str = "{spinner} {prefix} {entries}, {binary_bytes} ({binary_bytes_per_sec})";
 
@@ -51,12 +57,17 @@ impl Progress {
             bar.set_style(style.with_key("entries", write));
         }
         bar.set_prefix(doing);
-        Self { bar, entries }
+        Self { bar, entries, shown: AtomicU64::new(0) }
     }
 
     pub(crate) fn set(&self, Copied { entries, bytes }: Copied) {
         self.entries.store(entries, Ordering::Relaxed);
-        self.bar.set_position(bytes);
+        // To draw costs more than to copy a small entry.
+        let step = bytes.saturating_sub(self.shown.load(Ordering::Relaxed));
+        if entries.is_multiple_of(EVERY_ENTRIES) || step >= EVERY_BYTES {
+            self.shown.store(bytes, Ordering::Relaxed);
+            self.bar.set_position(bytes);
+        }
     }
 }
 
