@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use futures::Stream;
 use futures::stream::FusedStream;
 
-use crate::{Datastore, Entry, Key, Page, Query, Result};
+use crate::{Datastore, Direction, Entry, Error, ErrorKind, Key, Page, Query, Result};
 
 /// The entries of a query, page by page; what [`DatastoreExt::query`](crate::DatastoreExt::query)
 /// returns.
@@ -37,14 +37,31 @@ impl<'s, S: Datastore + ?Sized> EntryStream<'s, S> {
     }
 
     /// Takes in the page; the limit of the query is that of all pages together.
-    fn take_page(&mut self, mut query: Query, page: Page) {
+    fn take_page(&mut self, mut query: Query, page: Page) -> Result<()> {
         let left = query.limit.map(|limit| limit.saturating_sub(page.entries.len()));
         query.limit = left;
         self.state = match page.next {
-            Some(cursor) if left != Some(0) => State::Ready(query.resume(cursor)),
+            Some(cursor) if left != Some(0) => {
+                if !goes_on(&query, &cursor) {
+                    // A store that stays where it is would be asked for ever.
+                    let message =
+                        format!("the store gave a page whose cursor {cursor} does not go on");
+                    return Err(Error::new(ErrorKind::Internal, message));
+                }
+                State::Ready(query.resume(cursor))
+            }
             _ => State::Done,
         };
         self.entries = page.entries.into();
+        Ok(())
+    }
+}
+
+/// Whether the cursor of a page lies past where the page began.
+fn goes_on(query: &Query, cursor: &Key) -> bool {
+    match query.direction {
+        Direction::Ascending => query.after.as_ref().is_none_or(|after| cursor > after),
+        Direction::Descending => query.before.as_ref().is_none_or(|before| cursor < before),
     }
 }
 
@@ -63,12 +80,9 @@ impl<S: Datastore + ?Sized> Stream for EntryStream<'_, S> {
                     let Poll::Ready((query, page)) = reading.as_mut().poll(cx) else {
                         return Poll::Pending;
                     };
-                    match page {
-                        Ok(page) => this.take_page(query, page),
-                        Err(error) => {
-                            this.state = State::Done;
-                            return Poll::Ready(Some(Err(error)));
-                        }
+                    if let Err(error) = page.and_then(|page| this.take_page(query, page)) {
+                        this.state = State::Done;
+                        return Poll::Ready(Some(Err(error)));
                     }
                 }
                 State::Ready(_) => {
