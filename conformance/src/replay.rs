@@ -31,6 +31,7 @@ pub(crate) fn replay(
     let config = Config {
         cases: asked.unwrap_or(sequences),
         failure_persistence: None,
+        max_shrink_iters: 4_000,
         max_shrink_time: 30_000,
         ..defaults
     };

@@ -4,7 +4,7 @@ use datastore::{Batch, Datastore, DatastoreExt, ErrorKind, Key, Query, Want, key
 use futures::TryStreamExt;
 use futures::future::join_all;
 
-use super::support::{fill, numbered};
+use super::support::{ensure_page, fill, numbered};
 use crate::bench::Bench;
 use crate::case::Need::{Reopen, SyncedSurvives, Writable};
 use crate::case::{Case, case};
@@ -112,6 +112,7 @@ async fn a_listing_ends_in_an_error_when_the_store_closes(bench: &Bench) -> Outc
             }
             match store.query_page(&query).await {
                 Ok(page) => {
+                    ensure_page(&query, &page)?;
                     seen += page.entries.len();
                     next = page.next.map(|cursor| query.resume(cursor));
                 }

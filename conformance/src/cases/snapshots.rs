@@ -4,7 +4,7 @@ use bytes::Bytes;
 use datastore::{Batch, Datastore, DatastoreExt, ErrorKind, Key, Op, Query, key};
 
 use super::basics::ensure_absent;
-use super::support::{Row, fill, numbered, walked};
+use super::support::{Row, ensure_page, fill, numbered, walked};
 use crate::bench::Bench;
 use crate::case::Need::{AtomicBatches, Snapshots, Writable};
 use crate::case::{Case, case};
@@ -172,6 +172,7 @@ async fn a_long_listing_of_a_snapshot_is_exact(bench: &Bench) -> Outcome {
         let mut next = Some(query);
         while let Some(query) = next {
             let page = snapshot.query_page(&query).await?;
+            ensure_page(&query, &page)?;
             // The store changes under every page.
             if let Some(entry) = page.entries.first() {
                 store.delete(entry.key()).await?;

@@ -2,6 +2,7 @@
 //! over each store is a test with a name, and a skipped one is printed with its reason.
 
 mod fjall;
+mod mistakes;
 mod sqlite;
 mod stacks;
 
@@ -12,6 +13,7 @@ use datastore_conformance::Suite;
 fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
     let suites = [stacks::suites(), fjall::suites(), sqlite::suites()].concat();
-    let trials = suites.iter().flat_map(Suite::trials).collect();
+    let mut trials: Vec<_> = suites.iter().flat_map(Suite::trials).collect();
+    trials.extend(mistakes::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }
