@@ -99,7 +99,8 @@ impl Entry {
 #[derive(Debug)]
 pub struct PageBuilder {
     keys: BytesMut,
-    entries: Vec<(usize, Content)>,
+    entries: Vec<Entry>,
+    flaw: Option<Error>,
     bytes: usize,
     max_entries: usize,
     end: End,
@@ -130,6 +131,7 @@ impl PageBuilder {
         Self {
             keys: BytesMut::with_capacity(guess * 48),
             entries: Vec::with_capacity(guess),
+            flaw: None,
             bytes: 0,
             max_entries,
             end: End::OfQuery,
@@ -147,12 +149,18 @@ impl PageBuilder {
             self.end = End::Full;
             return ControlFlow::Break(());
         }
-        self.bytes += key.len();
-        if let Content::Value(value) = &content {
-            self.bytes += value.len();
-        }
         self.keys.extend_from_slice(key);
-        self.entries.push((key.len(), content));
+        // A part of the buffer: it is allocated anew only once it is used up.
+        match stored_key(self.keys.split().freeze()) {
+            Ok(key) => {
+                self.bytes += key.as_bytes().len();
+                if let Content::Value(value) = &content {
+                    self.bytes += value.len();
+                }
+                self.entries.push(Entry::new(key, content));
+            }
+            Err(flaw) => self.flaw = Some(flaw),
+        }
         ControlFlow::Continue(())
     }
 
@@ -167,12 +175,11 @@ impl PageBuilder {
     /// # Errors
     /// [`ErrorKind::Corrupt`] if what was pushed is not a key.
     pub fn finish(self) -> Result<Page> {
-        let mut keys = self.keys.freeze();
-        let mut entries = Vec::with_capacity(self.entries.len());
-        for (len, content) in self.entries {
-            entries.push(Entry::new(stored_key(keys.split_to(len))?, content));
+        let Self { keys: _, entries, flaw, bytes: _, max_entries: _, end } = self;
+        if let Some(flaw) = flaw {
+            return Err(flaw);
         }
-        let next = match self.end {
+        let next = match end {
             End::OfQuery => None,
             End::Full => entries.last().map(|entry| entry.key.detached()),
             End::At(last) => Some(stored_key(last)?),
