@@ -71,7 +71,7 @@ fn judge(bytes: &[u8], sequence: &mut Option<u64>, may_be_torn: bool) -> Verdict
         *sequence = Some(batch.number);
         at += batch.length;
     }
-    let rest = bytes.get(at..).unwrap_or_default();
+    let rest = without_zeros(bytes.get(at..).unwrap_or_default());
     let Some(end) = last_end(rest) else { return Verdict::Good };
     let torn = may_be_torn && has_lost_page(bytes, at, at + end);
     let at = at as u64;
@@ -113,6 +113,19 @@ fn first_batch(bytes: &[u8]) -> Option<BatchSeen> {
     intact.then_some(BatchSeen { number, length: parts.at })
 }
 
+/// The bytes without the zeros at their end: most of a journal, and so not looked at one by one.
+fn without_zeros(bytes: &[u8]) -> &[u8] {
+    let mut end = bytes.len();
+    for chunk in bytes.rchunks(PAGE) {
+        if ZEROS.get(..chunk.len()) != Some(chunk) {
+            end -= chunk.iter().rev().take_while(|byte| **byte == 0).count();
+            break;
+        }
+        end -= chunk.len();
+    }
+    bytes.get(..end).unwrap_or_default()
+}
+
 /// Where the last end of a batch in `bytes` is: an end marker, before another batch, zeros, or nothing.
 fn last_end(bytes: &[u8]) -> Option<usize> {
     let (marker, before_trailer) = (1 + size_of::<u64>(), bytes.len().checked_sub(TRAILER.len())?);
@@ -128,10 +141,7 @@ fn last_end(bytes: &[u8]) -> Option<usize> {
 /// Whether a whole page between two places of the file is zeros.
 fn has_lost_page(bytes: &[u8], from: usize, to: usize) -> bool {
     let mut pages = (from.next_multiple_of(PAGE)..to).step_by(PAGE);
-    pages.any(|at| {
-        let page = bytes.get(at..at + PAGE);
-        page.is_some_and(|page| at + PAGE <= to && page.iter().all(|byte| *byte == 0))
-    })
+    pages.any(|at| at + PAGE <= to && bytes.get(at..at + PAGE) == Some(&ZEROS))
 }
 
 fn cut(path: &Path, at: u64) -> std::io::Result<()> {
@@ -205,6 +215,7 @@ const GAP: u64 = 1 << 32;
 
 /// What the page cache writes at once, on most machines; a larger page has several of these.
 const PAGE: usize = 4096;
+const ZEROS: [u8; PAGE] = [0; PAGE];
 
 #[cfg(test)]
 mod tests {

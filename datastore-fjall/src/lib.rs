@@ -47,3 +47,7 @@ mod usage;
 
 pub use options::{Compression, FjallOptions};
 pub use store::FjallDatastore;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -178,7 +178,7 @@ impl Rounds {
 
 /// A memtable is rotated at this many operations, whatever their size: of a record that is rewritten over
 /// and over it keeps every version, and readers of it walk them all.
-const MAX_OPS: u64 = 200_000;
+const MAX_OPS: u64 = 1 << 16;
 
 /// Memtables that wait to be flushed; the engine makes writers sleep at one more.
 const MAX_SEALED: usize = 3;
