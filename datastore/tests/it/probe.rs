@@ -16,6 +16,8 @@ pub(crate) struct Probe {
     pub(crate) inner: MemoryDatastore,
     /// Entries that a page looks at; those whose last segment begins with `hidden` it passes over.
     pub(crate) page_of: Option<usize>,
+    /// The cursor of every page, wherever it ends.
+    pub(crate) cursor: Option<Key>,
     /// Whether commits are dropped once they are noted.
     pub(crate) discards: bool,
     pub(crate) queries: Mutex<Vec<Query>>,
@@ -43,6 +45,7 @@ impl Datastore for Probe {
         wait_a_turn().await;
         let limit = query.limit.into_iter().chain(self.page_of).min();
         let mut page = self.inner.query_page(&Query { limit, ..query.clone() }).await?;
+        page.next = self.cursor.clone().or(page.next);
         page.entries.retain(|entry| !entry.key().last_segment().starts_with(b"hidden"));
         Ok(page)
     }

@@ -1,7 +1,7 @@
 //! Streams over pages.
 
 use datastore::{
-    DatastoreExt, ErrorKind, Fault, Injected, Key, Operation, Position, Query, Select,
+    DatastoreExt, ErrorKind, Fault, Injected, Key, Operation, Position, Query, Select, key,
 };
 use futures::executor::block_on;
 use futures::stream::FusedStream;
@@ -60,6 +60,18 @@ fn an_error_at_any_page_is_the_last_item() {
         });
         drop(stream);
         assert_eq!(store.calls(Operation::QueryPage), failing + 1);
+    }
+}
+
+#[test]
+fn a_store_that_stays_where_it_is_is_not_asked_for_ever() {
+    for query in [Query::all(), Query::all().descending()] {
+        let inner = store_of(&keys(&["/a", "/b", "/c"]));
+        let cursor = Some(key!("/b"));
+        let store = Probe { inner, page_of: Some(2), cursor, ..Probe::default() };
+        let error = block_on(store.query(query).try_collect::<Vec<_>>()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Internal);
+        assert_eq!(store.queries.lock().unwrap().len(), 2);
     }
 }
 
