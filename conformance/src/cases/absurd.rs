@@ -48,7 +48,7 @@ fn impossible() -> Vec<Query> {
         Query::starts_with("\0"),
         Query::starts_with(vec![0xFF; 3]),
         Query::starts_with(vec![b'/'; 1 << 20]),
-        Query::starts_with([b"/a".repeat(1), vec![0xFF; Key::MAX_LEN]].concat()),
+        Query::starts_with([b"/a".to_vec(), vec![0xFF; Key::MAX_LEN]].concat()),
         Query::all().limit(0),
         Query::descendants(key!("/a")).limit(0),
         Query::all().after(key!("/b")).before(key!("/a")),
@@ -85,7 +85,7 @@ async fn bounds_longer_than_a_key_are_places(bench: &Bench) -> Outcome {
     fill(&store, &all).await?;
     for len in [Key::MAX_LEN - 1, Key::MAX_LEN, Key::MAX_LEN + 1, Key::MAX_LEN * 3] {
         // Just behind all that is `/aaa…`, so far as it is no longer.
-        let place = Bytes::from([b"/".repeat(1), b"a".repeat(len - 1)].concat());
+        let place = Bytes::from([b"/".to_vec(), b"a".repeat(len - 1)].concat());
         for bound in [Bound::Included(place.clone()), Bound::Excluded(place)] {
             let from =
                 Query { scope: Scope::Range(bound.clone(), Bound::Unbounded), ..Query::all() };

@@ -204,7 +204,7 @@ async fn a_key_that_is_too_long_is_refused(bench: &Bench) -> Outcome {
     let len = bench.capabilities.max_key_len;
     // What no store holds is not even a key; what this store does not hold, it refuses.
     ensure_kind!(
-        Key::new([b"/".repeat(1), b"k".repeat(Key::MAX_LEN)].concat()),
+        Key::new([b"/".to_vec(), b"k".repeat(Key::MAX_LEN)].concat()),
         ErrorKind::InvalidKey,
         "a key of more than {} bytes",
         Key::MAX_LEN
