@@ -1,6 +1,7 @@
 //! A suite that passes everything proves nothing: each mistake of the toy store is caught, and the toy
 //! without one is found without fault.
 
+use datastore::Datastore;
 use datastore_conformance::{Report, Scale, Suite, Verdict};
 use libtest_mimic::{Failed, Trial};
 
@@ -25,9 +26,12 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials
 }
 
+pub(crate) fn toy(mistake: Option<Mistake>) -> impl Datastore {
+    store::Toy::new(mistake)
+}
+
 fn judge(mistake: Option<Mistake>) -> Report {
-    let toy = move || async move { Ok(store::Toy::new(mistake)) };
-    Suite::new(toy).scale(Scale::Small).run("", |_| {})
+    Suite::new(move || async move { Ok(toy(mistake)) }).scale(Scale::Small).run("", |_| {})
 }
 
 fn is_caught(mistake: Mistake) -> Result<(), Failed> {

@@ -35,7 +35,7 @@ fn short_pages<S: Datastore>(inner: S) -> Fault<S> {
     store
 }
 
-fn stack() -> impl Datastore {
+pub(crate) fn stack() -> impl Datastore {
     let inner: Arc<dyn Datastore> = Arc::new(Namespace::new(memory(), key!("/inner")));
     short_pages(Namespace::new(Fault::new(inner), key!("/outer")))
 }
