@@ -77,7 +77,6 @@ impl Core {
 
     /// The engine, for the time of one operation; `Closed` as soon as a close waits for it.
     pub(crate) fn engine(&self) -> Result<MappedRwLockReadGuard<'_, Engine>> {
-        self.health.check()?;
         // Nobody but `close` takes it alone.
         let running = self.running.try_read().ok_or_else(Error::closed)?;
         RwLockReadGuard::try_map(running, |running| running.as_ref().map(|running| &running.engine))
@@ -109,6 +108,7 @@ impl Core {
     /// Checks the conditions of a batch and applies it; blocks as long as that takes.
     pub(crate) fn apply(&self, batch: Batch) -> Result<()> {
         let Batch { ops, conditions, durability: _ } = batch;
+        self.health.check()?;
         let engine = self.engine()?;
         let count = ops.len();
         errors::guarded(|| {

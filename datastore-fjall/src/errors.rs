@@ -32,7 +32,8 @@ impl std::error::Error for Cause {
     }
 }
 
-/// Whether the engine still takes writes. It stops for good at the first that it could not finish.
+/// Whether the engine still takes writes. It stops for good at the first that it could not finish: a full
+/// disk, a failed fsync. What is in memory can be read on.
 #[derive(Debug, Default)]
 pub(crate) struct Health {
     failure: OnceLock<Cause>,
@@ -66,7 +67,7 @@ impl Health {
             Cause::new(error)
         });
         if first {
-            tracing::error!(%cause, "the store shuts itself down");
+            tracing::error!(%cause, "the store takes no more writes");
         }
     }
 
@@ -76,7 +77,7 @@ impl Health {
             Some(cause) => describe(&cause.0),
             None => (ErrorKind::Internal, "for no known reason".to_owned()),
         };
-        let message = format!("{what}: {why}; the store shut itself down, open it again");
+        let message = format!("{what}: {why}; the store takes no more writes, open it again");
         let error = Error::new(kind, message).with_outcome(Outcome::Unknown);
         match self.failure.get() {
             Some(cause) => error.with_source(cause.clone()),
@@ -112,9 +113,12 @@ fn panicked(panic: &(dyn Any + Send)) -> Error {
 }
 
 fn shut_down(cause: Cause) -> Error {
-    Error::new(ErrorKind::Closed, "the store shut itself down after a failure; open it again")
-        .with_outcome(Outcome::NotApplied)
-        .with_source(cause)
+    Error::new(
+        ErrorKind::Closed,
+        "the store takes no writes any more after a failure; open it again",
+    )
+    .with_outcome(Outcome::NotApplied)
+    .with_source(cause)
 }
 
 fn describe(error: &fjall::Error) -> (ErrorKind, String) {

@@ -53,6 +53,7 @@ impl GroupSync {
 
     /// Waits until all that was applied before is durable.
     pub(crate) async fn synced(&self, arrival: Option<Arrival<'_>>, health: &Health) -> Result<()> {
+        health.check()?;
         let (sender, receiver) = oneshot::channel();
         {
             let mut queue = self.queue.lock();
@@ -60,11 +61,11 @@ impl GroupSync {
                 return Err(Error::closed());
             }
             queue.waiting.push(sender);
+            if queue.waiting.len() == 1 {
+                self.changed.notify_all();
+            }
         }
-        match arrival {
-            Some(arrival) => drop(arrival),
-            None => self.notify(),
-        }
+        drop(arrival);
         receiver.await.map_err(|_| health.unknown("the sync failed"))
     }
 

@@ -22,6 +22,9 @@ use crate::{FjallOptions, bridge, check, compaction, errors, pages, turn};
 /// blocks for an fsync, and has nobody to tell of an error. The store stays open while a snapshot of
 /// it lives that was not closed.
 ///
+/// A write or an fsync that fails (a full disk) is the last: later ones answer
+/// [`Closed`](ErrorKind::Closed) with its cause, reads go on, and opening the store again mends it.
+///
 /// A value that was read keeps alive the block of the file that it is a part of (some 4 KiB): copy
 /// what is kept long. Values of up to 4 KiB are copied when they are written, larger ones are shared
 /// with the caller until they are flushed.
