@@ -24,7 +24,12 @@ struct Opened {
 impl Stores {
     /// Opens a store that is to be read: one that is not there is not created.
     pub(crate) async fn open_existing(&self, store: &StoreArg) -> Result<Arc<dyn Datastore>> {
-        self.open_url(&store.url()?.existing()).await
+        self.open_existing_url(&store.url()?).await
+    }
+
+    /// As [`open_existing`](Self::open_existing), of a URL that was parsed.
+    pub(crate) async fn open_existing_url(&self, url: &StoreUrl) -> Result<Arc<dyn Datastore>> {
+        self.open(&url.clone().existing(), url).await
     }
 
     /// Opens a store that is to be written: one that is not there is created.
@@ -32,11 +37,17 @@ impl Stores {
         self.open_url(&store.url()?).await
     }
 
+    /// As [`open_or_create`](Self::open_or_create), of a URL that was parsed.
     pub(crate) async fn open_url(&self, url: &StoreUrl) -> Result<Arc<dyn Datastore>> {
+        self.open(url, url).await
+    }
+
+    /// Opens `url`; a failure names what the user `typed`.
+    async fn open(&self, url: &StoreUrl, typed: &StoreUrl) -> Result<Arc<dyn Datastore>> {
         let store = url.open().await.map_err(|error| {
             let is_missing = error.kind() == ErrorKind::NotFound;
             let mut failure =
-                Failure::from(error).during(format!("cannot open {}", url.redacted()));
+                Failure::from(error).during(format!("cannot open {}", typed.redacted()));
             if is_missing {
                 failure.exit = Exit::Unavailable;
                 failure =

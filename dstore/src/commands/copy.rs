@@ -87,8 +87,8 @@ async fn open(
                 .hint("copy to another directory, or beside it in a namespace"))
         }
         Relation::Beside => {
-            let store =
-                context.stores.open_url(&source.clone().without_namespace().existing()).await?;
+            let whole = source.clone().without_namespace();
+            let store = context.stores.open_existing_url(&whole).await?;
             let part = |url: &StoreUrl| -> Result<Arc<dyn Datastore>> {
                 Ok(match url.namespace()? {
                     Some(prefix) => Arc::new(Namespace::new(Arc::clone(&store), prefix)),
@@ -98,7 +98,7 @@ async fn open(
             Ok((part(source)?, part(target)?))
         }
         Relation::Apart => {
-            let source = context.stores.open_url(&source.clone().existing()).await?;
+            let source = context.stores.open_existing_url(source).await?;
             Ok((source, context.stores.open_url(target).await?))
         }
     }

@@ -88,6 +88,19 @@ impl Place {
         names
     }
 
+    /// The files of the store.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        let mut directories = vec![self.path("store")];
+        while let Some(directory) = directories.pop() {
+            for entry in std::fs::read_dir(directory).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() { directories.push(path) } else { files.push(path) }
+            }
+        }
+        files
+    }
+
     /// An import that has not seen the end of its input yet.
     pub(crate) fn begin_import(&self, url: &str) -> Import {
         let mut child = self
