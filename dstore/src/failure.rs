@@ -1,5 +1,6 @@
 use std::error::Error as StdError;
-use std::{fmt, io};
+use std::fmt;
+use std::io::{self, Write};
 
 use datastore::{Error, ErrorKind, Outcome};
 
@@ -57,7 +58,8 @@ impl Failure {
     /// Prints it to standard error, if there is anything to say.
     pub(crate) fn report(&self) {
         if !self.message.is_empty() {
-            eprint!("{self}");
+            // Where standard error takes nothing, the exit code says it alone.
+            let _nobody = io::stderr().write_all(self.to_string().as_bytes());
         }
     }
 }

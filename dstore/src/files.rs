@@ -1,4 +1,4 @@
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -35,14 +35,16 @@ impl NewFile {
         let failed = |error| Failure::io(format!("cannot create {}", path.display()), error);
         // Through a symbolic link, the file that it leads to is replaced.
         let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        let target = match path.metadata() {
-            Ok(metadata) if !metadata.is_file() => {
+        let there = path.metadata().ok();
+        let target = match &there {
+            Some(metadata) if !metadata.is_file() => {
                 Target::Special(OpenOptions::new().write(true).open(&path).map_err(failed)?)
             }
             _ => {
                 let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
                 let parent = parent.unwrap_or(Path::new("."));
-                Target::Beside(as_others_are().tempfile_in(parent).map_err(failed)?)
+                let permissions = there.map(|metadata| metadata.permissions());
+                Target::Beside(with_permissions(permissions).tempfile_in(parent).map_err(failed)?)
             }
         };
         Ok(Self { path, to: BufWriter::new(target) })
@@ -87,14 +89,22 @@ impl Write for Target {
     }
 }
 
-/// Temporary files are private by default; this one is to be as others that the user makes.
-fn as_others_are() -> tempfile::Builder<'static, 'static> {
+/// Temporary files are private by default; this one is as private as the file that it replaces, or else
+/// as others that the user makes.
+#[cfg(unix)]
+fn with_permissions(replaced: Option<Permissions>) -> tempfile::Builder<'static, 'static> {
+    use std::os::unix::fs::PermissionsExt;
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".dstore-");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
+    builder.prefix(PREFIX).permissions(replaced.unwrap_or_else(|| Permissions::from_mode(0o666)));
     builder
 }
+
+#[cfg(not(unix))]
+fn with_permissions(_: Option<Permissions>) -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(PREFIX);
+    builder
+}
+
+/// How the names of files begin that are not whole yet.
+const PREFIX: &str = ".dstore-";

@@ -56,7 +56,10 @@ impl FromStr for Prefix {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         // Something is a prefix if a key comes of it by adding to it.
-        let longer: Key = format!("{text}x").parse()?;
+        let longer: Key = format!("{text}x").parse().map_err(|error| {
+            // What is wrong is told of what was typed, without the addition.
+            text.parse::<Key>().err().unwrap_or(error)
+        })?;
         let mut bytes = longer.to_bytes();
         bytes.truncate(bytes.len().saturating_sub(1));
         Ok(Self(bytes))

@@ -76,8 +76,9 @@ impl Import {
                     importer.commit(context).await?;
                     store.sync().await?;
                     let kept = human::entries(importer.committed);
-                    return Err(failure
-                        .hint(format!("{kept} before it are imported; mend it and run again")));
+                    return Err(
+                        failure.hint(format!("imported before it: {kept}; mend it and run again"))
+                    );
                 }
             }
         }

@@ -223,7 +223,7 @@ impl<'de> Visitor<'de> for Rows<'_> {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with `key` and `value`")]
 struct HexRow<'a> {
     key: Cow<'a, str>,
     value: Cow<'a, str>,

@@ -17,7 +17,7 @@ struct Line<'a> {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with `key` and `value`")]
 struct Read<'a> {
     key: Key,
     #[serde(borrow)]

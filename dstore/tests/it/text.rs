@@ -74,13 +74,14 @@ fn a_bad_line_is_named_and_what_stood_before_it_stays() {
         (r#"{"key":"/c/../d","value":""}"#, "`..`"),
         (r#"{"key":"/c","value":"","ttl":1}"#, "`ttl`"),
         (r#"{"value":""}"#, "missing field `key`"),
+        ("[]", "an object with `key` and `value`"),
         ("\u{fffd}", "expected value"),
     ] {
         let place = Place::new();
         place.put("/a", "precious");
         let input = [&good("/b"), "", &good("/b2"), bad, &good("/z")].join("\n");
         let run = place.feed(["import", STORE], input.as_bytes());
-        run.fails(6, &["line 4", why, "2 entries before it"]);
+        run.fails(6, &["line 4", why, "imported before it: 2 entries"]);
         assert_eq!(place.keys(STORE), ["/a", "/b", "/b2"], "{bad}");
         assert_eq!(place.ok(["get", STORE, "/a"]), "precious");
     }
@@ -98,7 +99,7 @@ fn a_bad_dump_is_refused_and_the_rows_before_it_stay() {
         let input = format!("{{\"entries\": [\n{{\"key\": \"/a\", \"value\": \"31\"}},\n{bad}");
         place
             .feed(["import", STORE], input.as_bytes())
-            .fails(6, &["line 3", why, "1 entry before it"]);
+            .fails(6, &["line 3", why, "imported before it: 1 entry"]);
         assert_eq!(place.keys(STORE), ["/a"], "{bad}");
     }
 }

@@ -36,7 +36,7 @@ fn a_value_comes_back_byte_for_byte_through_files() {
 
 #[cfg(unix)]
 #[test]
-fn a_file_that_was_got_is_as_private_as_others_are() {
+fn a_file_that_was_got_is_as_private_as_the_one_before_it_or_as_others_are() {
     use std::os::unix::fs::PermissionsExt;
 
     let place = Place::new();
@@ -44,6 +44,12 @@ fn a_file_that_was_got_is_as_private_as_others_are() {
     let mine = place.write("mine", "").metadata().unwrap().permissions().mode();
     place.ok(["get", STORE, "/a", "-o", "got"]);
     assert_eq!(place.path("got").metadata().unwrap().permissions().mode(), mine);
+
+    let secret = place.write("secret", "0");
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
+    place.ok(["get", STORE, "/a", "-o", "secret"]);
+    assert_eq!(std::fs::read(&secret).unwrap(), b"1");
+    assert_eq!(secret.metadata().unwrap().permissions().mode() & 0o777, 0o600);
 }
 
 #[test]
