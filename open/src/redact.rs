@@ -45,6 +45,11 @@ fn without_user(head: &str) -> String {
         if let Some((_, host)) = authority.rsplit_once('@') {
             return format!("{scheme}//***@{host}{path}");
         }
+        // A secret with a `/` in it, as they are copied and pasted, looks like a host and a path.
+        match rest.rsplit_once('@') {
+            Some((user, host)) if user.contains(':') => return format!("{scheme}//***@{host}"),
+            _ => {}
+        }
     }
     head.to_owned()
 }

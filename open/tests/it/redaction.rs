@@ -10,6 +10,7 @@ fn known_options_are_shown_and_all_others_hidden() {
         ("no scheme?token=abc", "no scheme?token=***"),
         ("s3://id:secret@host/b@c?x", "s3://***@host/b@c?***"),
         ("s3://id:sec@ret@host", "s3://***@host"),
+        ("s3://id:sec/ret@bucket/x", "s3://***@bucket/x"),
         ("s3://bucket/a@b", "s3://bucket/a@b"),
     ] {
         assert_eq!(redacted(url), shown);
