@@ -96,7 +96,8 @@ pub trait Datastore: Debug + Send + Sync + 'static {
     /// operation answers [`Closed`](crate::ErrorKind::Closed), and `close` does nothing.
     ///
     /// A wrapper flushes what it holds and closes itself, not the store below it, which others may
-    /// share: the handle that opened a store closes it.
+    /// share: the handle that opened a store closes it. Calls that a wrapper has passed on by then may
+    /// still be under way below.
     ///
     /// # Errors
     /// As [`sync`](Self::sync); the store is closed all the same.
