@@ -6,7 +6,12 @@
 //! behind it; so a journal that has the end of a batch after the first bad record is damaged, and
 //! opening answers `Corrupt`.
 //!
-//! One exception: a power loss may keep later pages of what was not yet synced and lose earlier ones,
+//! What a record holds is anybody's bytes, the end of a batch included. So where the last record is one
+//! item whose header is sound and which claims all that follows, it was cut short, whatever its bytes look
+//! like. The price: a damaged length of a key that makes the item claim all the rest of a journal, at most
+//! some 64 KiB, is taken for that.
+//!
+//! One exception to damage: a power loss may keep later pages of what was not yet synced and lose earlier ones,
 //! which then read as zeros. Where the unreadable part of the last journal has such a page nothing in it
 //! was ever synced (a sync writes all pages), and the journal is cut before it, as after any torn write. The
 //! price: damage to a batch with a page of zeros inside an uncompressed value is taken for that.
@@ -63,7 +68,15 @@ enum Verdict {
 /// Judges a journal, given the sequence number before its first.
 fn judge(bytes: &[u8], sequence: &mut Option<u64>, may_be_torn: bool) -> Verdict {
     let mut at = 0;
-    while let Some(batch) = bytes.get(at..).and_then(first_batch) {
+    let mut claimed = 0;
+    while let Some(rest) = bytes.get(at..) {
+        let batch = match first_batch(rest) {
+            Ok(batch) => batch,
+            Err(broken) => {
+                claimed = broken.claimed;
+                break;
+            }
+        };
         // The number is outside the checksum, and decides what is replayed.
         if !sequence.is_none_or(|before| (1..=GAP).contains(&batch.number.wrapping_sub(before))) {
             break;
@@ -72,6 +85,9 @@ fn judge(bytes: &[u8], sequence: &mut Option<u64>, may_be_torn: bool) -> Verdict
         at += batch.length;
     }
     let rest = without_zeros(bytes.get(at..).unwrap_or_default());
+    if rest.len() <= claimed {
+        return Verdict::Good;
+    }
     let Some(end) = last_end(rest) else { return Verdict::Good };
     let torn = may_be_torn && has_lost_page(bytes, at, at + end);
     let at = at as u64;
@@ -83,9 +99,22 @@ struct BatchSeen {
     length: usize,
 }
 
+/// A record that is no intact batch.
+#[derive(Default)]
+struct Broken {
+    /// How many bytes it would have at least, had all of it been written.
+    claimed: usize,
+}
+
 /// The batch at the start of `bytes`, if there is an intact one.
-fn first_batch(bytes: &[u8]) -> Option<BatchSeen> {
+fn first_batch(bytes: &[u8]) -> Result<BatchSeen, Broken> {
     let mut parts = Parts { bytes, at: 0 };
+    let mut claimed = 0;
+    walk_batch(&mut parts, &mut claimed).ok_or(Broken { claimed })
+}
+
+/// Walks the batch to its end, if it is intact; `claimed` is how far it must go otherwise.
+fn walk_batch(parts: &mut Parts<'_>, claimed: &mut usize) -> Option<BatchSeen> {
     if parts.byte()? != START {
         return None;
     }
@@ -94,23 +123,39 @@ fn first_batch(bytes: &[u8]) -> Option<BatchSeen> {
     let items = parts.at;
     for _ in 0..count {
         match parts.byte()? {
-            ITEM => {
-                parts.skip(2 + size_of::<u64>())?;
-                let key = parts.u16()?;
-                parts.skip(size_of::<u32>())?;
-                let stored = parts.u32()?;
-                parts.skip(usize::from(key))?;
-                parts.skip(usize::try_from(stored).ok()?)?;
-            }
+            ITEM => walk_item(parts, claimed)?,
             CLEAR => parts.skip(size_of::<u64>())?,
             _ => return None,
         }
     }
-    let checksum = xxh3_64(bytes.get(items..parts.at)?);
-    let intact = parts.byte()? == END
-        && parts.array()? == checksum.to_le_bytes()
-        && parts.array()? == TRAILER;
+    let checksum = xxh3_64(parts.bytes.get(items..parts.at)?);
+    if parts.byte()? != END {
+        return None;
+    }
+    // All but the last byte of the end: with that one it would be whole.
+    *claimed = parts.at + size_of::<u64>() + TRAILER.len() - 1;
+    let intact = parts.array()? == checksum.to_le_bytes() && parts.array()? == TRAILER;
     intact.then_some(BatchSeen { number, length: parts.at })
+}
+
+fn walk_item(parts: &mut Parts<'_>, claimed: &mut usize) -> Option<()> {
+    parts.byte()?;
+    let compressed = parts.byte()? != 0;
+    parts.skip(size_of::<u64>())?;
+    let key = usize::from(parts.u16()?);
+    let value = parts.u32()?;
+    let stored = parts.u32()?;
+    // LZ4 makes what it cannot compress a little longer.
+    let longest =
+        if compressed { u64::from(value) + u64::from(value) / 255 + 16 } else { value.into() };
+    let sound = (compressed || stored == value) && u64::from(stored) <= longest;
+    // The first byte of a key, if that much was written.
+    let first = parts.bytes.get(parts.at).copied().unwrap_or_default();
+    let length = key.checked_add(usize::try_from(stored).ok()?)?;
+    if sound && matches!(first, b'/' | 0) {
+        *claimed = parts.at.checked_add(length)?;
+    }
+    parts.skip(length)
 }
 
 /// The bytes without the zeros at their end: most of a journal, and so not looked at one by one.
@@ -265,13 +310,39 @@ mod tests {
     fn any_flipped_byte_before_the_last_end_is_damage() {
         let batches = [batch(7, b"1"), batch(8, b"second"), batch(9, b"third")].concat();
         let last_end = batches.len() - TRAILER.len() - 9;
-        // A larger number of the last batch looks like one: it changes nothing.
+        // A larger number of the last batch looks like one: it changes nothing. A longer key may claim
+        // all the rest, as a record that was cut short does.
         let last_number = batches.len() - batch(9, b"third").len() + 5;
-        for at in (0..last_end).filter(|at| !(last_number..last_number + 8).contains(at)) {
+        let key_lengths = [b"1".as_slice(), b"second", b"third"].map(|value| batch(0, value).len());
+        let key_lengths: Vec<_> = (0..3)
+            .map(|index| key_lengths[..index].iter().sum::<usize>() + 24)
+            .flat_map(|at| [at, at + 1])
+            .collect();
+        let exempt =
+            |at: &usize| (last_number..last_number + 8).contains(at) || key_lengths.contains(at);
+        for at in (0..last_end).filter(|at| !exempt(at)) {
             let mut flipped = batches.clone();
             flipped[at] ^= 0x55;
             assert!(matches!(verdict(&flipped), Verdict::Damaged { .. }), "{at}");
         }
+    }
+
+    #[test]
+    fn a_batch_that_was_cut_short_is_good_whatever_its_value_looks_like() {
+        let (first, inner) = (batch(1, b"1"), batch(2, b"inner"));
+        let value = [&inner[..], &[9; 40], &inner].concat();
+        let last = batch(2, &value);
+        for kept in 0..last.len() {
+            let cut = [&first, &last[..kept], &[0; 64]].concat();
+            assert_eq!(verdict(&cut), Verdict::Good, "{kept}");
+        }
+    }
+
+    #[test]
+    fn a_key_length_that_claims_less_than_the_rest_is_damage() {
+        let mut batches = [batch(1, b"1"), batch(2, &[9; 70_000]), batch(3, b"3")].concat();
+        batches[24] ^= 0x55;
+        assert_eq!(verdict(&batches), Verdict::Damaged { at: 0 });
     }
 
     #[test]
