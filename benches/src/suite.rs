@@ -41,12 +41,12 @@ pub fn suite() -> Vec<Contest> {
 /// Runs these comparisons with stores below `dir`, and hands each row over as soon as it is known.
 ///
 /// # Errors
-/// Those of the stores.
+/// Those of the stores, and of `done`.
 pub fn run(
     contests: &[Contest],
     scale: &Scale,
     dir: &Path,
-    mut done: impl FnMut(Row),
+    mut done: impl FnMut(Row) -> Result<()>,
 ) -> Result<()> {
     let runtime = BenchRuntime::start()?;
     for size in ValueSize::ALL {
@@ -64,13 +64,13 @@ pub fn run(
             let rig = Rig::open(&runtime, dir, &data, &readers)?;
             rig.load()?;
             for contest in reads {
-                done(contest.hold(&rig, &runtime, &scale.plan)?);
+                done(contest.hold(&rig, &runtime, &scale.plan)?)?;
             }
             rig.close()?;
         }
         for contest in writes {
             let rig = Rig::open(&runtime, dir, &data, &[contest.left.0, contest.right.0])?;
-            done(contest.hold(&rig, &runtime, &scale.plan)?);
+            done(contest.hold(&rig, &runtime, &scale.plan)?)?;
             rig.close()?;
         }
     }

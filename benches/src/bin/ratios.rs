@@ -56,14 +56,16 @@ fn main() -> Result<ExitCode> {
         if cfg!(debug_assertions) { ", NOT OPTIMISED: build with --release" } else { "" },
     );
     println!("{}", line(None));
+    let json = options.json.unwrap_or_else(|| target.join("ratios.json"));
     let mut rows: Vec<Row> = Vec::new();
     run(&contests, &scale, &dir, |row| {
         println!("{}", line(Some(&row)));
+        // At once: a run that is interrupted keeps what it measured.
+        write_json(&json, std::slice::from_ref(&row))?;
         rows.push(row);
+        Ok(())
     })?;
 
-    let json = options.json.unwrap_or_else(|| target.join("ratios.json"));
-    write_json(&json, &rows)?;
     let misses: Vec<_> = rows.iter().filter(|row| row.is_miss()).collect();
     let goals = rows.iter().filter(|row| row.goal.is_some()).count();
     println!("\n{} of {goals} goals met; written to {}", goals - misses.len(), json.display());

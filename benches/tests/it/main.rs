@@ -19,6 +19,7 @@ fn both_sides_of_a_comparison_do_the_same() {
         let ratio = row.comparison.ratio;
         assert!(ratio.low > 0.0 && ratio.high.is_finite(), "{}: {ratio:?}", row.name);
         names.push(row.name);
+        Ok(())
     })
     .unwrap();
 
