@@ -19,7 +19,7 @@ use crate::store_arg::StoreArg;
   dstore conformance fjall:data --filter cursor --scale small
   dstore conformance fjall:data --json                a line for each case, then the sums
 
-Every case works in a namespace of its own, /dstore-scratch-RANDOM, which is removed afterwards; what else
+Every case works in a namespace of its own, /dstore-scratch-RANDOM, which is removed afterwards; what else \
 is in the store is not touched. A case that says nothing about this store is skipped, with the reason.
 Exit code 1 if a case failed.")]
 pub(crate) struct Conformance {

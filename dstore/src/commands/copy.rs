@@ -20,8 +20,8 @@ use crate::store_arg::StoreArg;
   dstore copy fjall:data fjall:backup --below /peers
   dstore copy 'fjall:data?namespace=/live' 'fjall:data?namespace=/backup'
 
-It reads a frozen view, where the store has one: what is written meanwhile is not copied. What only the
-target has stays. Ended early, it can be run again: it begins anew and writes the same. Into itself, or a
+It reads a frozen view, where the store has one: what is written meanwhile is not copied. What only the \
+target has stays. Ended early, it can be run again: it begins anew and writes the same. Into itself, or a \
 place inside its source, it is refused before anything is opened.
 Exit code 4 if what was written differs from what was read.")]
 pub(crate) struct Copy {

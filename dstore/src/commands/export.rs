@@ -30,7 +30,7 @@ Formats:
   dump    {\"entries\": [{\"key\": \"/peers/a\", \"value\": \"000102\"}]}   one document: the key as it is,
           the value in lower-case hex, a space of indentation a level. Keys must be UTF-8.
 
-It reads a frozen view, where the store has one, in bounded memory. With -o the file appears once it is
+It reads a frozen view, where the store has one, in bounded memory. With -o the file appears once it is \
 whole.")]
 pub(crate) struct Export {
     /// URL of the store

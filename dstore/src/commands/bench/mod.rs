@@ -19,7 +19,7 @@ use crate::store_arg::StoreArg;
   dstore bench memory: --value-size 65536 --seconds 5
   dstore bench fjall:data --json
 
-A quick look, each line after the other, through a namespace /dstore-scratch-RANDOM that is removed
+A quick look, each line after the other, through a namespace /dstore-scratch-RANDOM that is removed \
 afterwards. Keys have some 50 bytes, values do not compress.")]
 pub(crate) struct Bench {
     /// URL of the store; created if it is not there
