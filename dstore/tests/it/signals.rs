@@ -48,7 +48,7 @@ fn a_bench_that_is_interrupted_leaves_nothing_in_the_store() {
     assert!(json(&line)["items"].as_u64().unwrap() > 0);
     send("INT", &child);
     assert_eq!(child.wait().unwrap().code(), Some(130));
-    assert_eq!(place.keys(STORE), ["/a"]);
+    assert_eq!(place.keys(STORE).len(), 1);
 }
 
 #[test]
