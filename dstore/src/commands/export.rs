@@ -25,8 +25,8 @@ use crate::store_arg::StoreArg;
   dstore export fjall:data --format dump --like dump.json -o again.json
 
 Formats:
-  jsonl   {\"key\":\"/peers/a%FF\",\"value\":\"AAEC\"}   a line an entry: the key in its text form, where %hh
-          is any byte, and the value in base64. Holds any key and value.
+  jsonl   {\"key\":\"/peers/a%FF\",\"value\":\"AAEC\"}   a line an entry: the key in its text form, where
+          %hh is any byte, and the value in base64. Holds any key and value.
   dump    {\"entries\": [{\"key\": \"/peers/a\", \"value\": \"000102\"}]}   one document: the key as it is,
           the value in lower-case hex, a space of indentation a level. Keys must be UTF-8.
 

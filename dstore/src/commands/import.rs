@@ -22,8 +22,8 @@ use crate::store_arg::StoreArg;
 
 Formats, told apart by how the input begins (see `dstore export --help`):
   jsonl   {\"key\":\"/peers/a%FF\",\"value\":\"AAEC\"}   a line an entry; the value in base64
-  dump    {\"entries\": [{\"key\": \"/peers/a\", \"value\": \"000102\"}]}   or `rows` for `entries`; the key as
-          it is, the value in hex; what is beside the rows is passed over
+  dump    {\"entries\": [{\"key\": \"/peers/a\", \"value\": \"000102\"}]}   or `rows` for `entries`; the key
+          as it is, the value in hex; what is beside the rows is passed over
 
 It writes in batches, in bounded memory, and waits until all of it is as durable as the store can make it.
 With --json it prints a line as each batch is committed: {\"committed\":N,\"last\":KEY}, N since the start.
