@@ -1,4 +1,4 @@
-use datastore::{Datastore, DatastoreExt, Query, key};
+use datastore::{Batch, Datastore, DatastoreExt, Query, key};
 use datastore_fjall::{Compression, FjallOptions};
 use futures::TryStreamExt;
 use futures::executor::block_on;
@@ -76,6 +76,25 @@ fn journals_are_let_go_of_when_they_take_more_than_they_may() {
         let journals = journals.iter().filter(|file| file.extension().is_some_and(|e| e == "jnl"));
         let bytes: u64 = journals.map(|file| file.metadata().unwrap().len()).sum();
         assert!(bytes < 256 << 20, "{bytes}");
+    });
+}
+
+#[test]
+fn records_rewritten_over_and_over_are_flushed_long_before_they_fill_the_memtable() {
+    let directory = tempfile::tempdir().unwrap();
+    let tables = directory.path().join("engine/keyspaces/1/tables");
+    block_on(async {
+        let store =
+            FjallOptions::new().memtable_bytes(1 << 30).open(directory.path()).await.unwrap();
+        // Ten keys, a few bytes each: what is kept of them in memory is versions.
+        let batch = || (0..1000).fold(Batch::new(), |batch, n| batch.put(numbered(n % 10), "v"));
+        let mut written = 0;
+        while files(&tables).is_empty() {
+            store.commit(batch()).await.unwrap();
+            written += 1000;
+            assert!(written < 1_000_000, "not flushed");
+        }
+        store.close().await.unwrap();
     });
 }
 
