@@ -31,7 +31,7 @@ msrv:
 
 # Licences and sources of the dependencies.
 deny:
-    cargo deny --locked check licenses bans sources
+    cargo deny --locked check --hide-inclusion-graph licenses bans sources
 
 # The main job, on the embedded default.
 demo:
