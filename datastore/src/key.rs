@@ -1,6 +1,6 @@
 use std::fmt;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 use crate::{Error, ErrorKind, Result};
 
@@ -113,6 +113,17 @@ impl Key {
     pub const fn from_static_checked(encoded: &'static [u8]) -> Self {
         assert!(is_valid(encoded), "not a valid key: see `Key`");
         Self(Bytes::from_static(encoded))
+    }
+
+    /// Takes `prefix` off, if this key lies below it; says whether it does. In place: for every entry of
+    /// a page, a clone of the buffer would cost more than the rest.
+    pub(crate) fn strip(&mut self, prefix: &Self) -> bool {
+        let tail = self.0.strip_prefix(prefix.as_bytes());
+        let below = tail.is_some_and(|tail| tail.first() == Some(&b'/'));
+        if below {
+            self.0.advance(prefix.as_bytes().len());
+        }
+        below
     }
 
     /// A key from bytes that are one by construction: parts of keys, joined or cut at a segment.

@@ -60,8 +60,8 @@ impl Entry {
         }
     }
 
-    pub(crate) fn set_key(&mut self, key: Key) {
-        self.key = key;
+    pub(crate) fn key_mut(&mut self) -> &mut Key {
+        &mut self.key
     }
 
     /// The key alone.

@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use super::gate::Gate;
 use crate::{
-    Batch, Capabilities, CheckReport, Condition, Datastore, Error, ErrorKind, Found, Key, KeyRange,
-    Op, Outcome, Page, Query, Result, Scope, Want,
+    Batch, Capabilities, CheckReport, Condition, Datastore, Entry, Error, ErrorKind, Found, Key,
+    KeyRange, Op, Outcome, Page, Query, Result, Scope, Want,
 };
 
 /// A store whose keys all lie below a prefix of another store.
@@ -55,11 +55,13 @@ impl<S: Datastore> Namespace<S> {
         self.prefix.join(key)
     }
 
-    fn raise(&self, key: &Key) -> Result<Key> {
-        self.prefix.strip_from(key).ok_or_else(|| {
-            let message = format!("a query below {} returned {key}", self.prefix);
-            Error::new(ErrorKind::Internal, message)
-        })
+    /// Takes the prefix off a key of the store below.
+    fn raise(&self, key: &mut Key) -> Result<()> {
+        if key.strip(&self.prefix) {
+            return Ok(());
+        }
+        let message = format!("a query below {} returned {key}", self.prefix);
+        Err(Error::new(ErrorKind::Internal, message))
     }
 
     /// The same query on the store below; `None` if nothing can match.
@@ -126,12 +128,10 @@ impl<S: Datastore> Datastore for Namespace<S> {
     async fn query_page(&self, query: &Query) -> Result<Page> {
         self.gate.check_open()?;
         let Some(lowered) = self.lower_query(query) else { return Ok(Page::default()) };
-        let Page { mut entries, next } = self.inner.query_page(&lowered).await?;
-        for entry in &mut entries {
-            let key = self.raise(entry.key())?;
-            entry.set_key(key);
+        let Page { mut entries, mut next } = self.inner.query_page(&lowered).await?;
+        for key in entries.iter_mut().map(Entry::key_mut).chain(&mut next) {
+            self.raise(key)?;
         }
-        let next = next.map(|cursor| self.raise(&cursor)).transpose()?;
         Ok(Page { entries, next })
     }
 
