@@ -16,3 +16,8 @@ pub use open::open;
 pub use redact::redacted;
 pub use relation::{Relation, relation, same_store};
 pub use store_url::{StoreUrl, url_help};
+
+/// The example on the front page of the project compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct FrontPage;
