@@ -91,6 +91,9 @@ impl fmt::Display for Need {
             Self::Writable => f.write_str("needs a writable store"),
             Self::AtomicBatches => f.write_str("needs atomic batches"),
             Self::Conditions(Conditions::AnyBatch) => f.write_str("needs conditions on any batch"),
+            Self::Conditions(Conditions::SingleKey) => {
+                f.write_str("needs conditions on puts and deletes of one key")
+            }
             Self::Conditions(_) => f.write_str("needs conditions"),
             Self::Snapshots => f.write_str("needs snapshots"),
             Self::ConsistentPages => f.write_str("needs consistent pages"),

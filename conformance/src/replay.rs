@@ -57,7 +57,7 @@ pub(crate) async fn take(place: &Place, shared: &Capabilities, steps: &[Step]) -
     let mut run = Replay {
         store: place.open().await?,
         place,
-        conditions: shared.conditions > Conditions::Unsupported,
+        conditions: shared.conditions,
         snapshots: shared.snapshots,
         reopens: place.reopens() && shared.synced >= Survives::Process,
         model: Model::default(),
@@ -74,7 +74,7 @@ pub(crate) async fn take(place: &Place, shared: &Capabilities, steps: &[Step]) -
 struct Replay<'p> {
     store: Arc<dyn Datastore>,
     place: &'p Place,
-    conditions: bool,
+    conditions: Conditions,
     snapshots: bool,
     reopens: bool,
     model: Model,
@@ -87,6 +87,11 @@ struct Replay<'p> {
 fn value(step: usize, place: usize, len: usize) -> Vec<u8> {
     let stamp = format!("{step}.{place} ");
     stamp.into_bytes().into_iter().cycle().take(len.max(if len == 0 { 0 } else { 8 })).collect()
+}
+
+/// What it takes to put so many bytes, or to delete, under a condition.
+fn needed(new: Option<usize>) -> Conditions {
+    if new.is_some() { Conditions::SinglePut } else { Conditions::SingleKey }
 }
 
 impl Replay<'_> {
@@ -105,7 +110,7 @@ impl Replay<'_> {
                 self.store.commit(batch).await?;
             }
             Step::Remember(key) => self.remember(key).await?,
-            Step::Swap { key, new } if self.conditions => {
+            Step::Swap { key, new } if self.conditions >= needed(*new) => {
                 self.swap(key, new.map(|len| value(number, 0, len))).await?;
             }
             Step::Read { key, offset, len } => self.read(key, *offset, *len).await?,

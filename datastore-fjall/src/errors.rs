@@ -159,7 +159,7 @@ fn describe_io(error: &io::Error) -> (ErrorKind, String) {
         K::StorageFull | K::QuotaExceeded => {
             (ErrorKind::Unavailable, "the disk is full: free some space".to_owned())
         }
-        K::PermissionDenied => (ErrorKind::Unavailable, "permission denied".to_owned()),
+        K::PermissionDenied => (ErrorKind::PermissionDenied, "permission denied".to_owned()),
         K::ReadOnlyFilesystem => {
             (ErrorKind::Unavailable, "the file system is read-only".to_owned())
         }

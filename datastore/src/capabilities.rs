@@ -36,6 +36,10 @@ pub struct Capabilities {
     /// Whether [`disk_usage`](crate::Datastore::disk_usage) is supported.
     pub disk_usage: bool,
     /// Longest key, in bytes of its encoded form.
+    ///
+    /// A store whose names escape some bytes may refuse shorter keys that need escapes, as
+    /// [`InvalidKey`](crate::ErrorKind::InvalidKey) and before anything is written; it takes every key
+    /// of this length that needs none.
     pub max_key_len: usize,
     /// Largest value, in bytes.
     pub max_value_len: u64,
@@ -46,6 +50,10 @@ pub struct Capabilities {
 pub enum Conditions {
     /// None.
     Unsupported,
+    /// Those of one put, or of no operation, whose conditions are all on one key, which is that of
+    /// the put: no delete stands under a condition. Many object stores look at `If-Match` and
+    /// `If-None-Match` when they put, and not when they delete.
+    SinglePut,
     /// Those whose operations and conditions are all on one key.
     SingleKey,
     /// All.

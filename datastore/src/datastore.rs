@@ -30,6 +30,7 @@ pub trait Datastore: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`Closed`](crate::ErrorKind::Closed), [`Unavailable`](crate::ErrorKind::Unavailable),
+    /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied),
     /// [`Corrupt`](crate::ErrorKind::Corrupt), [`InvalidKey`](crate::ErrorKind::InvalidKey) for a key
     /// that this store cannot hold.
     async fn read(&self, key: &Key, want: Want) -> Result<Option<Found>>;

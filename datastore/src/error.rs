@@ -46,6 +46,8 @@ pub enum ErrorKind {
     Conflict,
     /// The store cannot answer now (locked, full, unreachable, overloaded): retry later.
     Unavailable,
+    /// These credentials are refused, or may not do this: mend them; retrying does not help.
+    PermissionDenied,
     /// A best-effort batch landed in part; [`Error::partial`] says which keys.
     PartialCommit,
     /// Stored bytes are damaged: retrying does not help.

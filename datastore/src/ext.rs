@@ -168,7 +168,8 @@ pub trait DatastoreExt: Datastore {
     /// new value. A change to the value that is already there writes nothing.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] from stores without conditions;
+    /// [`ErrorKind::Unsupported`] from stores without conditions, and to a change that deletes from those
+    /// with less than [`Conditions::SingleKey`](crate::Conditions::SingleKey);
     /// [`ErrorKind::Conflict`] after [`UPDATE_TRIES`] rounds that others won; and as
     /// [`Datastore::read`] and [`Datastore::commit`].
     fn update<F>(

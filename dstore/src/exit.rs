@@ -12,6 +12,7 @@ pub(crate) enum Exit {
     Unavailable = 5,
     BadData = 6,
     Defect = 7,
+    Denied = 8,
     Interrupted = 130,
     Terminated = 143,
 }
@@ -25,6 +26,7 @@ pub(crate) const HELP: &str = "Exit codes:
     5  the store cannot be used now: not there, in use, full, unreachable
     6  a file or the input cannot be read or written, or is not what it should be
     7  a defect of the store or of dstore
+    8  permission denied: other credentials, or other rights, are needed
   130  Ctrl-C, and 143 SIGTERM: the store was closed; each batch is there whole or not at all";
 
 impl From<Exit> for ExitCode {

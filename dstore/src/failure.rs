@@ -83,6 +83,7 @@ impl From<Error> for Failure {
             ErrorKind::NotFound => Exit::No,
             ErrorKind::InvalidKey | ErrorKind::InvalidInput | ErrorKind::Unsupported => Exit::Usage,
             ErrorKind::Conflict | ErrorKind::PartialCommit => Exit::Conflict,
+            ErrorKind::PermissionDenied => Exit::Denied,
             ErrorKind::Corrupt | ErrorKind::Incompatible => Exit::Damaged,
             ErrorKind::Unavailable | ErrorKind::Closed => Exit::Unavailable,
             _ => Exit::Defect,

@@ -1,9 +1,11 @@
 //! What a store declares, held against what it does: declared works, undeclared is refused.
 
 use bytes::Bytes;
-use datastore::{Batch, Conditions, Datastore, DatastoreExt, ErrorKind, Key, Query, key};
+use datastore::{
+    Batch, Conditions, Datastore, DatastoreExt, ErrorKind, Key, Query, Version, Want, key,
+};
 
-use super::support::{fill, listed, noise, numbered};
+use super::support::{entries, fill, listed, noise, numbered};
 use crate::bench::Bench;
 use crate::case::{Case, Need::Writable, case};
 use crate::failure::{Outcome, ensure, ensure_eq, ensure_kind};
@@ -27,7 +29,7 @@ pub(super) const CASES: &[Case] = &[
         "capabilities",
         conditions_hold_or_are_unsupported,
         [Writable],
-        "none, on one key, on any batch"
+        "none, on a put, on one key, on any batch; what is refused changes nothing"
     ),
     case!(
         "capabilities",
@@ -116,29 +118,35 @@ async fn snapshots_are_there_or_unsupported(bench: &Bench) -> Outcome {
 
 async fn conditions_hold_or_are_unsupported(bench: &Bench) -> Outcome {
     let store = bench.store().await?;
-    let (a, b) = (key!("/a"), key!("/b"));
-    let declared = bench.capabilities.conditions;
-    let single = Batch::new().put(a.clone(), "1").absent(a.clone());
-    let two_writes = Batch::new().put(a.clone(), "2").put(b.clone(), "2").absent(b.clone());
-    let two_conditions = Batch::new().put(b.clone(), "3").absent(b.clone()).absent(key!("/c"));
-    let elsewhere = Batch::new().put(b.clone(), "4").absent(key!("/c"));
+    let (there, a, b) = (key!("/there"), key!("/a"), key!("/b"));
+    store.put(&there, "1").await?;
+    let found = store.read(&there, Want::Value).await?;
+    // A store without conditions has no version to give, and refuses any.
+    let version = found.and_then(|found| found.version()).unwrap_or_else(|| Version::of_tag("1"));
+    let put = |key: &Key| Batch::new().put(key.clone(), "2");
     let cases = [
-        (single, Conditions::SingleKey),
-        (two_writes, Conditions::AnyBatch),
-        (two_conditions, Conditions::AnyBatch),
-        (elsewhere, Conditions::AnyBatch),
+        (Batch::new().delete(there.clone()).unchanged(there, version), Conditions::SingleKey),
+        (put(&a).absent(a.clone()), Conditions::SinglePut),
+        (put(&a).put(b.clone(), "2").absent(a.clone()), Conditions::AnyBatch),
+        (put(&a).absent(a.clone()).absent(b.clone()), Conditions::AnyBatch),
+        (put(&a).absent(b.clone()), Conditions::AnyBatch),
     ];
+    let declared = bench.capabilities.conditions;
     for (batch, needed) in cases {
-        store.commit(Batch::new().delete(a.clone()).delete(b.clone())).await?;
+        let before = entries(&store, Query::all()).await?;
         let shown = format!("{batch:?}");
         let result = store.commit(batch).await;
+        let after = entries(&store, Query::all()).await?;
         if declared >= needed {
             result?;
-            ensure!(store.count(Query::all()).await? > 0, "{shown} did nothing");
+            ensure!(after != before, "{shown} did nothing");
         } else {
             ensure_kind!(result, ErrorKind::Unsupported, "{shown}, with {declared:?} declared");
-            ensure_eq!(listed(&store, Query::all()).await?, [], "keys after it was refused");
+            let outcome = result.err().and_then(|error| error.outcome());
+            ensure_eq!(outcome, Some(datastore::Outcome::NotApplied), "outcome of {shown}");
+            ensure_eq!(after, before, "entries after {shown} was refused");
         }
+        store.commit(Batch::new().delete(a.clone()).delete(b.clone())).await?;
     }
     if declared == Conditions::Unsupported {
         let result = store.commit(Batch::new().absent(a)).await;

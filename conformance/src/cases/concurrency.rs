@@ -52,6 +52,8 @@ struct Mix {
     reads: usize,
     writes: usize,
     swaps: usize,
+    /// Whether a swap may delete.
+    swaps_delete: bool,
     batches: usize,
     listings: usize,
     dropped: usize,
@@ -59,8 +61,16 @@ struct Mix {
     failing: bool,
 }
 
-const SINGLE: Mix =
-    Mix { reads: 4, writes: 3, swaps: 3, batches: 0, listings: 0, dropped: 0, failing: false };
+const SINGLE: Mix = Mix {
+    reads: 4,
+    writes: 3,
+    swaps: 3,
+    swaps_delete: true,
+    batches: 0,
+    listings: 0,
+    dropped: 0,
+    failing: false,
+};
 
 async fn single_writes_fit_one_order(bench: &Bench) -> Outcome {
     run(bench, SINGLE).await
@@ -83,9 +93,11 @@ async fn dropped_commits_fit_one_order(bench: &Bench) -> Outcome {
 }
 
 async fn run(bench: &Bench, mut mix: Mix) -> Outcome {
-    if bench.capabilities.conditions == Conditions::Unsupported {
+    let conditions = bench.capabilities.conditions;
+    if conditions == Conditions::Unsupported {
         mix.swaps = 0;
     }
+    mix.swaps_delete = conditions >= Conditions::SingleKey;
     for round in 0..bench.scale.pick(2, 8) {
         let seed = bench.seed.wrapping_add(round);
         run_once(bench, mix, seed)
@@ -135,12 +147,11 @@ async fn work(
     calls: usize,
     mut dice: Dice,
 ) -> Outcome {
-    let Mix { reads, writes, swaps, batches, listings, dropped, failing: _ } = mix;
+    let Mix { reads, writes, swaps, swaps_delete, batches, listings, dropped, failing: _ } = mix;
     for call in 0..calls {
         // Every value is written once, so that a read tells which write it saw.
-        let value = |key: usize, dice: &mut Dice| {
-            (dice.roll(5) > 0).then(|| Bytes::from(format!("{task}.{call}.{key}")))
-        };
+        let stamp = |key: usize| Bytes::from(format!("{task}.{call}.{key}"));
+        let value = |key: usize, dice: &mut Dice| (dice.roll(5) > 0).then(|| stamp(key));
         let key = dice.pick(keys).ok_or_else(|| Failure::new("no keys to work on"))?;
         let mut choice = dice.roll(reads + writes + swaps + batches + listings + dropped);
         let mut chosen = |share: usize| {
@@ -154,7 +165,8 @@ async fn work(
             recorder.write(&[(key.clone(), value(0, &mut dice))]).await?;
         } else if chosen(swaps) {
             let seen = recorder.read(key).await?;
-            recorder.swap(key, seen, value(0, &mut dice)).await?;
+            let new = value(0, &mut dice).or_else(|| (!swaps_delete).then(|| stamp(0)));
+            recorder.swap(key, seen, new).await?;
         } else if chosen(batches) {
             let mut writes = Vec::new();
             for (place, key) in keys.iter().enumerate() {

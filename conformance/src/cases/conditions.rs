@@ -12,6 +12,7 @@ use crate::case::Need::{self, Writable};
 use crate::case::{Case, case};
 use crate::failure::{Failure, Outcome, ensure, ensure_eq, ensure_kind};
 
+const PUT: Need = Need::Conditions(Conditions::SinglePut);
 const SINGLE: Need = Need::Conditions(Conditions::SingleKey);
 const ANY: Need = Need::Conditions(Conditions::AnyBatch);
 
@@ -19,25 +20,31 @@ pub(super) const CASES: &[Case] = &[
     case!(
         "conditions",
         absent_holds_only_without_a_value,
-        [Writable, SINGLE],
+        [Writable, PUT],
         "an empty value is a value"
     ),
     case!(
         "conditions",
         unchanged_holds_until_the_value_changes,
-        [Writable, SINGLE],
+        [Writable, PUT],
         "overwritten, deleted, written again"
     ),
     case!(
         "conditions",
-        a_version_of_another_store_never_holds,
+        deletes_stand_under_conditions,
         [Writable, SINGLE],
+        "absent and unchanged, that hold and that do not"
+    ),
+    case!(
+        "conditions",
+        a_version_of_another_store_never_holds,
+        [Writable, PUT],
         "tags and values that are not its own"
     ),
     case!(
         "conditions",
         a_condition_alone_is_checked,
-        [Writable, SINGLE],
+        [Writable, PUT],
         "a batch without operations"
     ),
     case!(
@@ -56,19 +63,19 @@ pub(super) const CASES: &[Case] = &[
     case!(
         "conditions",
         one_of_many_writers_wins,
-        [Writable, SINGLE],
+        [Writable, PUT],
         "concurrent commits under the same condition"
     ),
     case!(
         "conditions",
         concurrent_updates_lose_nothing,
-        [Writable, SINGLE],
+        [Writable, PUT],
         "increments from many tasks"
     ),
     case!(
         "conditions",
         updates_and_plain_writes_do_not_mix_up,
-        [Writable, SINGLE],
+        [Writable, PUT],
         "increments beside unconditional writers"
     ),
     case!(
@@ -79,10 +86,11 @@ pub(super) const CASES: &[Case] = &[
     ),
     case!(
         "conditions",
-        an_update_can_create_and_delete,
-        [Writable, SINGLE],
+        an_update_can_create_and_change,
+        [Writable, PUT],
         "and write nothing where nothing changes"
     ),
+    case!("conditions", an_update_can_delete, [Writable, SINGLE], "what it reads"),
 ];
 
 async fn version(store: &dyn Datastore, key: &Key) -> Outcome<Version> {
@@ -119,7 +127,6 @@ async fn absent_holds_only_without_a_value(bench: &Bench) -> Outcome {
     for value in ["", "1"] {
         store.commit(Batch::new().put(key.clone(), value).absent(key.clone())).await?;
         ensure_conflict(&store, Batch::new().put(key.clone(), "2").absent(key.clone())).await?;
-        ensure_conflict(&store, Batch::new().delete(key.clone()).absent(key.clone())).await?;
         ensure_eq!(store.get(&key).await?, Some(value.into()), "the value");
         store.delete(&key).await?;
     }
@@ -139,14 +146,9 @@ async fn unchanged_holds_until_the_value_changes(bench: &Bench) -> Outcome {
     let second = version(&store, &key).await?;
     store.put(&key, "4").await?;
     ensure_conflict(&store, put("5", &second)).await?;
-    ensure_conflict(
-        &store,
-        Batch::new().delete(key.clone()).unchanged(key.clone(), second.clone()),
-    )
-    .await?;
     let third = version(&store, &key).await?;
     store.put(&key!("/unchanged/child"), "other").await?;
-    store.commit(Batch::new().delete(key.clone()).unchanged(key.clone(), third.clone())).await?;
+    store.delete(&key).await?;
     ensure_conflict(&store, put("6", &third)).await?;
     ensure_conflict(&store, Batch::new().unchanged(key.clone(), first)).await?;
     // An empty value is a value to compare too.
@@ -157,6 +159,23 @@ async fn unchanged_holds_until_the_value_changes(bench: &Bench) -> Outcome {
     store.commit(Batch::new().put(key.clone(), "8").absent(key.clone())).await?;
     ensure_eq!(store.get(&key).await?, Some("8".into()), "the value in the end");
     Ok(())
+}
+
+async fn deletes_stand_under_conditions(bench: &Bench) -> Outcome {
+    let store = bench.store().await?;
+    let key = key!("/deleted");
+    let delete = || Batch::new().delete(key.clone());
+    store.commit(delete().absent(key.clone())).await?;
+    store.put(&key, "1").await?;
+    ensure_conflict(&store, delete().absent(key.clone())).await?;
+    let first = version(&store, &key).await?;
+    store.put(&key, "2").await?;
+    ensure_conflict(&store, delete().unchanged(key.clone(), first)).await?;
+    let second = version(&store, &key).await?;
+    store.put(&key!("/deleted/child"), "other").await?;
+    store.commit(delete().unchanged(key.clone(), second.clone())).await?;
+    ensure_eq!(store.get(&key).await?, None, "the value");
+    ensure_conflict(&store, delete().unchanged(key.clone(), second)).await
 }
 
 async fn a_version_of_another_store_never_holds(bench: &Bench) -> Outcome {
@@ -401,13 +420,22 @@ async fn transfer(store: &dyn Datastore, from: &Key, to: &Key) -> Outcome {
     }
 }
 
-async fn an_update_can_create_and_delete(bench: &Bench) -> Outcome {
+async fn an_update_can_create_and_change(bench: &Bench) -> Outcome {
     let store = bench.store().await?;
     let key = key!("/updated");
     ensure_eq!(store.update(&key, |_| None).await?, None, "nothing to nothing");
     ensure_eq!(store.update(&key, |_| Some("1".into())).await?, Some("1".into()), "created");
     let same = store.update(&key, |value| value).await?;
     ensure_eq!(same, Some("1".into()), "the same again");
+    ensure_eq!(store.update(&key, |_| Some("2".into())).await?, Some("2".into()), "changed");
+    ensure_eq!(store.get(&key).await?, Some("2".into()), "the value in the end");
+    Ok(())
+}
+
+async fn an_update_can_delete(bench: &Bench) -> Outcome {
+    let store = bench.store().await?;
+    let key = key!("/updated");
+    store.put(&key, "1").await?;
     ensure_eq!(store.update(&key, |_| None).await?, None, "deleted");
     ensure_eq!(store.get(&key).await?, None, "the value in the end");
     Ok(())

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use datastore::{
-    Batch, Conditions::SingleKey, Datastore, DatastoreExt, ErrorKind, Query, Survives, Want, key,
+    Batch, Conditions::SinglePut, Datastore, DatastoreExt, ErrorKind, Query, Survives, Want, key,
 };
 
 use super::support::{Row, fill, noise, numbered, walked};
@@ -42,7 +42,7 @@ pub(super) const CASES: &[Case] = &[
     case!(
         "durability",
         conditions_hold_across_sessions,
-        [Writable, Reopen, Conditions(SingleKey), SyncedSurvives(Survives::Process)],
+        [Writable, Reopen, Conditions(SinglePut), SyncedSurvives(Survives::Process)],
         "versions and absences read before"
     ),
     case!(

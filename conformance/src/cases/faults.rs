@@ -14,7 +14,7 @@ use crate::bench::Bench;
 use crate::case::{Case, Need, Need::Writable, case};
 use crate::failure::{Failure, Outcome, ensure, ensure_eq, ensure_kind};
 
-const SINGLE: Need = Need::Conditions(Conditions::SingleKey);
+const PUT: Need = Need::Conditions(Conditions::SinglePut);
 
 pub(super) const CASES: &[Case] = &[
     case!(
@@ -45,7 +45,7 @@ pub(super) const CASES: &[Case] = &[
     case!(
         "faults",
         lost_replies_of_updates_count_as_unknown,
-        [Writable, SINGLE],
+        [Writable, PUT],
         "increments that may have happened, and no others"
     ),
     case!(

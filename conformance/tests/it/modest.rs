@@ -1,5 +1,6 @@
-//! A store that promises as little as a remote one: batches that land key by key, conditions on one key
-//! and by tag, small keys and values, no snapshots, pages that are short or empty.
+//! A store that promises as little as a remote one: batches that land key by key, conditions by tag, on
+//! one key, on puts alone or not at all, small keys and values, no snapshots, pages that are short or
+//! empty.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
@@ -13,14 +14,23 @@ use datastore::{
 use datastore_conformance::{Scale, Suite};
 
 pub(crate) fn suites() -> Vec<Suite> {
-    vec![Suite::new(|| async { Ok(Modest::default()) }).name("modest").scale(Scale::Small)]
+    let suite = |name, conditions| {
+        let make = move || async move { Ok(Modest { conditions, state: Mutex::default() }) };
+        Suite::new(make).name(name).scale(Scale::Small)
+    };
+    vec![
+        suite("modest", Conditions::SingleKey),
+        suite("modest_puts", Conditions::SinglePut),
+        suite("modest_unconditional", Conditions::Unsupported),
+    ]
 }
 
 const MAX_KEY_LEN: usize = 900;
 const MAX_VALUE_LEN: u64 = 1 << 20;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Modest {
+    conditions: Conditions,
     state: Mutex<State>,
 }
 
@@ -39,7 +49,7 @@ impl Modest {
         if state.closed { Err(Error::closed()) } else { Ok(state) }
     }
 
-    fn check(batch: &Batch) -> Result<()> {
+    fn check(&self, batch: &Batch) -> Result<()> {
         for op in &batch.ops {
             if op.key().as_bytes().len() > MAX_KEY_LEN {
                 let error = Error::new(ErrorKind::InvalidKey, "a key is too long");
@@ -50,13 +60,23 @@ impl Modest {
                 return Err(error.with_outcome(Outcome::NotApplied));
             }
         }
-        let mut keys =
-            batch.ops.iter().map(Op::key).chain(batch.conditions.iter().map(Condition::key));
-        let first = keys.next();
-        if !batch.conditions.is_empty() && keys.any(|key| Some(key) != first) {
-            return Err(Error::unsupported("conditions stand on batches of one key"));
+        if batch.conditions.is_empty() || needed(batch) <= self.conditions {
+            return Ok(());
         }
-        Ok(())
+        Err(Error::unsupported("this store does not hold these conditions"))
+    }
+}
+
+/// What it takes to hold the conditions of a batch.
+fn needed(batch: &Batch) -> Conditions {
+    let mut keys = batch.ops.iter().map(Op::key).chain(batch.conditions.iter().map(Condition::key));
+    let first = keys.next();
+    if keys.any(|key| Some(key) != first) {
+        return Conditions::AnyBatch;
+    }
+    match batch.ops[..] {
+        [] | [Op::Put { .. }] => Conditions::SinglePut,
+        _ => Conditions::SingleKey,
     }
 }
 
@@ -85,7 +105,7 @@ impl State {
 impl Datastore for Modest {
     fn capabilities(&self) -> Capabilities {
         let mut capabilities = Capabilities::minimal();
-        capabilities.conditions = Conditions::SingleKey;
+        capabilities.conditions = self.conditions;
         capabilities.max_key_len = MAX_KEY_LEN;
         capabilities.max_value_len = MAX_VALUE_LEN;
         capabilities
@@ -137,7 +157,7 @@ impl Datastore for Modest {
     async fn commit(&self, batch: Batch) -> Result<()> {
         tokio::task::yield_now().await;
         drop(self.open()?);
-        Self::check(&batch)?;
+        self.check(&batch)?;
         if !batch.conditions.is_empty() {
             let mut state = self.open()?;
             if let Some(failed) = batch.conditions.iter().find(|condition| !state.holds(condition))

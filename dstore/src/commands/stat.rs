@@ -101,6 +101,7 @@ fn promises(capabilities: &Capabilities) -> Vec<(&'static str, &'static str, Val
     };
     let conditions = match capabilities.conditions {
         Conditions::Unsupported => "none",
+        Conditions::SinglePut => "on a put of one key",
         Conditions::SingleKey => "on batches of one key",
         Conditions::AnyBatch => "on any batch",
     };

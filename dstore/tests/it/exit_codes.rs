@@ -93,6 +93,21 @@ fn an_output_that_cannot_be_made_is_6() {
 }
 
 #[test]
+#[cfg(unix)]
+fn permission_denied_is_8() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    std::fs::create_dir(place.path("theirs")).unwrap();
+    std::fs::set_permissions(place.path("theirs"), std::fs::Permissions::from_mode(0o555)).unwrap();
+    if std::fs::create_dir(place.path("theirs/mine")).is_ok() {
+        println!("skipped: this user may write anywhere");
+        return;
+    }
+    let put = ["put", "fjall:theirs/mine", "/a", "--value", "1"];
+    place.run(put).fails(8, &["theirs/mine", "permission denied"]);
+}
+
+#[test]
 fn paths_hold_spaces_and_percent_signs() {
     let place = Place::new();
     for (url, name) in [
