@@ -4,14 +4,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use datastore::{Datastore, Error, ErrorKind, Result};
 
-/// Makes the stores that the cases run on: a fresh, empty one for each.
+/// Makes the stores that the cases run on: a fresh, empty one for each. One that cannot be written may
+/// come with something in it, by which it is judged.
 ///
 /// A closure that makes a store is a factory: `|| async { Ok(MemoryDatastore::new()) }`. For a store
 /// whose data outlive it, see [`reopenable`]; for one that is there already, see
 /// [`Scratch`](crate::Scratch).
 #[async_trait]
 pub trait Factory: Send + Sync + 'static {
-    /// A new place for data, with nothing in it.
+    /// A new place for data, with nothing in it if the store there can be written.
     ///
     /// # Errors
     /// Whatever keeps a store from being made: the case fails with it.
@@ -21,7 +22,7 @@ pub trait Factory: Send + Sync + 'static {
 /// A place for data, and the way to open it.
 #[async_trait]
 pub trait Instance: Send + Sync + 'static {
-    /// Opens the store. The first call finds it empty. It is called again only where
+    /// Opens the store. It is called again only where
     /// [`reopens`](Self::reopens) says so, after the store from the call before was closed or dropped.
     ///
     /// # Errors

@@ -145,14 +145,10 @@ fn check_values(batch: &Batch) -> Result<usize> {
         bytes += op.key().as_bytes().len();
         if let Op::Put { key, value } = op {
             if value.len() as u64 > FjallDatastore::MAX_VALUE_LEN {
-                let message = format!(
-                    "the value of {key} has {} bytes, more than {}",
-                    value.len(),
-                    FjallDatastore::MAX_VALUE_LEN
-                );
-                return Err(
-                    Error::new(ErrorKind::InvalidInput, message).with_outcome(Outcome::NotApplied)
-                );
+                let (len, most) = (value.len(), FjallDatastore::MAX_VALUE_LEN);
+                let message = format!("the value has {len} bytes, more than {most}");
+                let error = Error::new(ErrorKind::InvalidInput, message).with_key(key.clone());
+                return Err(error.with_outcome(Outcome::NotApplied));
             }
             bytes += value.len();
         }

@@ -62,6 +62,10 @@ pub trait Datastore: Debug + Send + Sync + 'static {
     ///
     /// Closing it lets go of the view alone. A view keeps the space of what was deleted since.
     ///
+    /// The view ends with the store: once the handle that opened the store closed it, the view answers
+    /// [`Closed`](crate::ErrorKind::Closed), since closing lets go of the files or the connection that the
+    /// view reads from, for others to open. Closing a wrapper ends no view, as it closes no store below.
+    ///
     /// # Errors
     /// [`Unsupported`](crate::ErrorKind::Unsupported) unless [`Capabilities::snapshots`].
     async fn snapshot(&self) -> Result<Arc<dyn Datastore>>;

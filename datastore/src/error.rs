@@ -8,8 +8,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The error of every operation: what kind it is, what happened, and what caused it.
 ///
-/// One pointer wide. [`Display`](fmt::Display) prints the message alone; walk
-/// [`source`](StdError::source) for the cause.
+/// One pointer wide. [`Display`](fmt::Display) prints the key that it is about, if there is one, and the
+/// message; walk [`source`](StdError::source) for the cause.
 ///
 /// # Examples
 /// ```
@@ -25,6 +25,7 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: ErrorKind,
     message: String,
+    key: Option<Key>,
     outcome: Option<Outcome>,
     partial: Option<Partial>,
     source: Option<Box<dyn StdError + Send + Sync>>,
@@ -84,6 +85,7 @@ impl Error {
         Self(Box::new(Inner {
             kind,
             message: message.into(),
+            key: None,
             outcome: None,
             partial: None,
             source: None,
@@ -102,7 +104,8 @@ impl Error {
 
     /// The error of a failed condition on `key`; nothing was applied.
     pub fn conflict(key: &Key) -> Self {
-        Self::new(ErrorKind::Conflict, format!("the condition on {key} does not hold"))
+        Self::new(ErrorKind::Conflict, "the condition on the key does not hold")
+            .with_key(key.clone())
             .with_outcome(Outcome::NotApplied)
     }
 
@@ -114,6 +117,14 @@ impl Error {
         let mut error = Self::new(ErrorKind::PartialCommit, message).with_outcome(Outcome::Unknown);
         error.0.partial = Some(partial);
         error
+    }
+
+    /// Adds the key that the error is about, which the message then leaves out: as data, wrappers that
+    /// rename keys can rename it.
+    #[must_use]
+    pub fn with_key(mut self, key: Key) -> Self {
+        self.0.key = Some(key);
+        self
     }
 
     /// Adds the cause.
@@ -133,10 +144,12 @@ impl Error {
     /// The same error in the names of another layer: wrappers that rename keys rename these.
     #[must_use]
     pub fn map_keys(mut self, rename: impl Fn(Key) -> Key) -> Self {
-        if let Some(Partial { landed, failed }) = &mut self.0.partial {
-            for key in landed.iter_mut().chain(failed) {
-                *key = rename(key.clone());
-            }
+        let Inner { key, partial, .. } = &mut *self.0;
+        let of_batch = partial
+            .iter_mut()
+            .flat_map(|Partial { landed, failed }| landed.iter_mut().chain(failed));
+        for key in of_batch.chain(key) {
+            *key = rename(key.clone());
         }
         self
     }
@@ -144,6 +157,11 @@ impl Error {
     /// What the caller can do about it.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
+    }
+
+    /// The key that the error is about, in the names of the store that was called.
+    pub fn key(&self) -> Option<&Key> {
+        self.0.key.as_ref()
     }
 
     /// Whether a failed write happened; `None` where nothing was to be written.
@@ -159,15 +177,21 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(key) = &self.0.key {
+            write!(f, "{key}: ")?;
+        }
         f.write_str(&self.0.message)
     }
 }
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { kind, message, outcome, partial, source } = &*self.0;
+        let Inner { kind, message, key, outcome, partial, source } = &*self.0;
         let mut out = f.debug_struct("Error");
         out.field("kind", kind).field("message", message);
+        if let Some(key) = key {
+            out.field("key", key);
+        }
         if let Some(outcome) = outcome {
             out.field("outcome", outcome);
         }

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use async_trait::async_trait;
@@ -18,6 +19,8 @@ use crate::{
 pub struct MemoryDatastore {
     // `None` once closed.
     entries: RwLock<Option<Arc<Entries>>>,
+    /// Whether the store is closed; shared with its snapshots, which end with it.
+    ended: Arc<AtomicBool>,
     frozen: bool,
 }
 
@@ -32,20 +35,25 @@ impl Default for MemoryDatastore {
 impl MemoryDatastore {
     /// An empty store.
     pub fn new() -> Self {
-        Self { entries: RwLock::new(Some(Arc::default())), frozen: false }
+        Self { entries: RwLock::new(Some(Arc::default())), ended: Arc::default(), frozen: false }
     }
 
     // A panic cannot leave the map half changed: nothing between two changes can panic.
-    fn entries(&self) -> RwLockReadGuard<'_, Option<Arc<Entries>>> {
+    fn lock(&self) -> RwLockReadGuard<'_, Option<Arc<Entries>>> {
         self.entries.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn entries_mut(&self) -> RwLockWriteGuard<'_, Option<Arc<Entries>>> {
+    fn lock_mut(&self) -> RwLockWriteGuard<'_, Option<Arc<Entries>>> {
         self.entries.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn check_open(&self) -> Result<()> {
-        self.entries().as_ref().map(drop).ok_or_else(Error::closed)
+        self.open(&self.lock()).map(drop)
+    }
+
+    fn open<'e>(&self, entries: &'e Option<Arc<Entries>>) -> Result<&'e Arc<Entries>> {
+        let ended = self.ended.load(Ordering::Acquire);
+        entries.as_ref().filter(|_| !ended).ok_or_else(Error::closed)
     }
 }
 
@@ -56,15 +64,15 @@ impl Datastore for MemoryDatastore {
     }
 
     async fn read(&self, key: &Key, want: Want) -> Result<Option<Found>> {
-        let entries = self.entries();
-        let entries = entries.as_ref().ok_or_else(Error::closed)?;
+        let entries = self.lock();
+        let entries = self.open(&entries)?;
         Ok(entries.get(key).map(|value| Found::answer(&want, value.clone())))
     }
 
     async fn query_page(&self, query: &Query) -> Result<Page> {
         let Query { scope: _, after: _, before: _, direction, limit: _, select } = query;
-        let entries = self.entries();
-        let entries = entries.as_ref().ok_or_else(Error::closed)?;
+        let entries = self.lock();
+        let entries = self.open(&entries)?;
         let Some(range) = query.key_range() else { return Ok(Page::default()) };
         let mut page = PageBuilder::new(query);
         for (key, value) in direction.order(entries.range::<[u8], _>(range)) {
@@ -82,11 +90,12 @@ impl Datastore for MemoryDatastore {
 
     async fn commit(&self, batch: Batch) -> Result<()> {
         let Batch { ops, conditions, durability: _ } = batch;
-        let mut entries = self.entries_mut();
-        let entries = entries.as_mut().ok_or_else(Error::closed)?;
         if self.frozen {
+            self.check_open()?;
             return Err(Error::unsupported("a snapshot is read-only"));
         }
+        let mut entries = self.lock_mut();
+        let entries = entries.as_mut().ok_or_else(Error::closed)?;
         for condition in conditions {
             if !condition.holds(entries.get(condition.key()).map(AsRef::as_ref)) {
                 return Err(Error::conflict(condition.key()));
@@ -107,8 +116,9 @@ impl Datastore for MemoryDatastore {
     }
 
     async fn snapshot(&self) -> Result<Arc<dyn Datastore>> {
-        let entries = Arc::clone(self.entries().as_ref().ok_or_else(Error::closed)?);
-        Ok(Arc::new(Self { entries: RwLock::new(Some(entries)), frozen: true }))
+        let entries = Arc::clone(self.open(&self.lock())?);
+        let ended = Arc::clone(&self.ended);
+        Ok(Arc::new(Self { entries: RwLock::new(Some(entries)), ended, frozen: true }))
     }
 
     async fn sync(&self) -> Result<()> {
@@ -125,8 +135,8 @@ impl Datastore for MemoryDatastore {
     }
 
     async fn check(&self) -> Result<CheckReport> {
-        let entries = self.entries();
-        let entries = entries.as_ref().ok_or_else(Error::closed)?;
+        let entries = self.lock();
+        let entries = self.open(&entries)?;
         let mut report = CheckReport::default();
         for (key, value) in entries.iter() {
             report.entries += 1;
@@ -136,7 +146,10 @@ impl Datastore for MemoryDatastore {
     }
 
     async fn close(&self) -> Result<()> {
-        *self.entries_mut() = None;
+        *self.lock_mut() = None;
+        if !self.frozen {
+            self.ended.store(true, Ordering::Release);
+        }
         Ok(())
     }
 }

@@ -24,7 +24,12 @@ pub(super) const CASES: &[Case] = &[
         [Writable],
         "prefixes, bounds and their order"
     ),
-    case!("absurd", an_empty_store_answers_every_query, [], "the same, with nothing stored"),
+    case!(
+        "absurd",
+        an_empty_store_answers_every_query,
+        [Writable],
+        "the same, with nothing stored"
+    ),
 ];
 
 /// Bounds, prefixes and cursors that hold nothing, whatever is stored.

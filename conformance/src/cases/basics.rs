@@ -10,7 +10,12 @@ use crate::case::{Case, Need::Writable, case};
 use crate::failure::{Outcome, ensure, ensure_eq};
 
 pub(super) const CASES: &[Case] = &[
-    case!("basics", a_new_store_is_empty, [], "the factory makes stores with nothing in them"),
+    case!(
+        "basics",
+        a_new_store_is_empty,
+        [Writable],
+        "the factory makes stores with nothing in them"
+    ),
     case!(
         "basics",
         what_was_put_is_there,

@@ -34,7 +34,7 @@ pub(super) const CASES: &[Case] = &[
     ),
 ];
 
-async fn ensure_closed(store: &dyn Datastore) -> Outcome {
+pub(super) async fn ensure_closed(store: &dyn Datastore) -> Outcome {
     use ErrorKind::Closed;
     let key = key!("/a");
     for want in [Want::Exists, Want::Size, Want::Value, Want::Range { offset: 0, len: 1 }] {

@@ -184,7 +184,7 @@ async fn a_version_of_another_store_never_holds(bench: &Bench) -> Outcome {
     store.put(&key, "1").await?;
     let own = version(&store, &key).await?;
     for foreign in [
-        Version::of_tag("1"),
+        Version::of_tag("of another store"),
         Version::of_tag(""),
         Version::of_value("2".into()),
         Version::of_value(Bytes::new()),

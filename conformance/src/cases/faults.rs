@@ -56,7 +56,7 @@ pub(super) const CASES: &[Case] = &[
     ),
 ];
 
-async fn faulty(bench: &Bench) -> Outcome<Arc<Fault<Arc<dyn Datastore>>>> {
+pub(super) async fn faulty(bench: &Bench) -> Outcome<Arc<Fault<Arc<dyn Datastore>>>> {
     Ok(Arc::new(Fault::new(bench.store().await?)))
 }
 

@@ -8,6 +8,7 @@ mod capabilities;
 mod closing;
 mod concurrency;
 mod conditions;
+mod content;
 mod cursors;
 mod durability;
 mod faults;
@@ -20,6 +21,7 @@ mod queries;
 mod runtimes;
 mod snapshots;
 mod support;
+mod torn;
 
 pub(crate) use support::ensure_page;
 
@@ -29,6 +31,7 @@ use crate::Case;
 pub fn cases() -> Vec<Case> {
     [
         basics::CASES,
+        content::CASES,
         batches::CASES,
         many::CASES,
         queries::CASES,
@@ -43,6 +46,7 @@ pub fn cases() -> Vec<Case> {
         concurrency::CASES,
         cancellation::CASES,
         faults::CASES,
+        torn::CASES,
         runtimes::CASES,
         oracles::CASES,
         models::CASES,

@@ -1,10 +1,11 @@
 //! Views that stay as they were.
 
 use bytes::Bytes;
-use datastore::{Batch, Datastore, DatastoreExt, ErrorKind, Key, Op, Query, key};
+use datastore::{Batch, Datastore, DatastoreExt, ErrorKind, Key, Op, Query, Survives, key};
 
 use super::basics::ensure_absent;
-use super::support::{Row, ensure_page, fill, numbered, walked};
+use super::closing::ensure_closed;
+use super::support::{Row, ensure_page, fill, listed, numbered, walked};
 use crate::bench::Bench;
 use crate::case::Need::{AtomicBatches, Snapshots, Writable};
 use crate::case::{Case, case};
@@ -46,6 +47,12 @@ pub(super) const CASES: &[Case] = &[
         closing_a_snapshot_closes_the_view_alone,
         [Writable, Snapshots],
         "and the view then answers Closed"
+    ),
+    case!(
+        "snapshots",
+        a_snapshot_ends_with_its_store,
+        [Writable, Snapshots],
+        "Closed; or as it was, if what was closed is a wrapper"
     ),
 ];
 
@@ -201,5 +208,33 @@ async fn closing_a_snapshot_closes_the_view_alone(bench: &Bench) -> Outcome {
     ensure_eq!(second.get(&key).await?, Some("1".into()), "the value in the other snapshot");
     ensure_eq!(store.get(&key).await?, Some("2".into()), "the value in the store");
     store.put(&key, "3").await?;
+    Ok(())
+}
+
+async fn a_snapshot_ends_with_its_store(bench: &Bench) -> Outcome {
+    let place = bench.place().await?;
+    let store = place.open().await?;
+    let keys = numbered("ended", 20)?;
+    fill(&store, &keys).await?;
+    let snapshot = store.snapshot().await?;
+    let views = [snapshot.snapshot().await?, snapshot];
+    store.put(&key!("/later"), "1").await?;
+    store.close().await?;
+    for view in &views {
+        match view.has(&key!("/later")).await {
+            Err(error) if error.kind() == ErrorKind::Closed => ensure_closed(view).await?,
+            later => {
+                ensure!(!later?, "a snapshot shows what was written after it");
+                ensure_eq!(listed(view, Query::all()).await?, keys, "keys of a snapshot");
+            }
+        }
+    }
+    if place.reopens() && bench.capabilities.synced >= Survives::Process {
+        let again = place.reopen().await?;
+        ensure_eq!(again.count(Query::all()).await?, 21, "entries, opened while a snapshot lives");
+    }
+    for view in &views {
+        view.close().await?;
+    }
     Ok(())
 }

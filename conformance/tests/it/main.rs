@@ -6,6 +6,7 @@
 mod fjall;
 mod mistakes;
 mod modest;
+mod read_only;
 mod sqlite;
 mod stacks;
 mod whole;
@@ -16,7 +17,14 @@ use datastore_conformance::Suite;
 
 fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
-    let suites = [stacks::suites(), fjall::suites(), sqlite::suites(), modest::suites()].concat();
+    let suites = [
+        stacks::suites(),
+        fjall::suites(),
+        sqlite::suites(),
+        modest::suites(),
+        read_only::suites(),
+    ]
+    .concat();
     let mut trials: Vec<_> = suites.iter().flat_map(Suite::trials).collect();
     trials.extend(mistakes::trials());
     trials.extend(whole::trials(suites));

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -6,7 +7,7 @@ use async_trait::async_trait;
 
 use super::gate::Gate;
 use crate::{
-    Batch, Capabilities, CheckReport, Clock, Datastore, Error, ErrorKind, Found, Key, Outcome,
+    Batch, Capabilities, CheckReport, Clock, Datastore, Error, ErrorKind, Found, Key, Op, Outcome,
     Page, Partial, Query, Result, SystemClock, Want,
 };
 
@@ -90,7 +91,7 @@ pub enum Injected {
     /// [`Outcome::Unknown`].
     LostReply(ErrorKind),
     /// The first so many operations of a batch land, the rest do not:
-    /// [`ErrorKind::PartialCommit`]. Other calls go through.
+    /// [`ErrorKind::PartialCommit`]. Of several on one key only the last counts. Other calls go through.
     Torn(usize),
     /// A page ends after so many entries (one at least) and has a cursor. Other calls go through.
     ShortPage(usize),
@@ -231,12 +232,13 @@ impl<S: Datastore> Datastore for Fault<S> {
                 self.inner.commit(batch).await?;
                 Err(failure(kind, Operation::Commit, Outcome::Unknown))
             }
-            Some(Injected::Torn(landed)) if landed < batch.ops.len() => {
-                let lost = batch.ops.split_off(landed);
-                let keys = |ops: &[crate::Op]| ops.iter().map(|op| op.key().clone()).collect();
+            Some(Injected::Torn(landed)) => {
+                batch.ops = last_on_each_key(batch.ops);
+                let lost = batch.ops.split_off(landed.min(batch.ops.len()));
+                let keys = |ops: &[Op]| ops.iter().map(|op| op.key().clone()).collect();
                 let partial = Partial { landed: keys(&batch.ops), failed: keys(&lost) };
                 self.inner.commit(batch).await?;
-                Err(Error::partial_commit(partial))
+                if lost.is_empty() { Ok(()) } else { Err(Error::partial_commit(partial)) }
             }
             _ => self.inner.commit(batch).await,
         }
@@ -270,6 +272,15 @@ impl<S: Datastore> Datastore for Fault<S> {
         self.gate.close();
         result
     }
+}
+
+/// Of several operations on one key, the last; where it stood.
+fn last_on_each_key(mut ops: Vec<Op>) -> Vec<Op> {
+    let mut seen = HashSet::new();
+    ops.reverse();
+    ops.retain(|op| seen.insert(op.key().clone()));
+    ops.reverse();
+    ops
 }
 
 fn failure(kind: ErrorKind, operation: Operation, outcome: Outcome) -> Error {

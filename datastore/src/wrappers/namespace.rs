@@ -64,6 +64,11 @@ impl<S: Datastore> Namespace<S> {
         Err(Error::new(ErrorKind::Internal, message))
     }
 
+    /// An error of the store below, in the keys of this one.
+    fn raise_error(&self, error: Error) -> Error {
+        error.map_keys(|key| self.prefix.strip_from(&key).unwrap_or(key))
+    }
+
     /// The same query on the store below; `None` if nothing can match.
     fn lower_query(&self, query: &Query) -> Option<Query> {
         let Query { scope, after, before, direction, limit, select } = query;
@@ -122,13 +127,15 @@ impl<S: Datastore> Datastore for Namespace<S> {
 
     async fn read(&self, key: &Key, want: Want) -> Result<Option<Found>> {
         self.gate.check_open()?;
-        self.inner.read(&self.lower(key)?, want).await
+        let found = self.inner.read(&self.lower(key)?, want).await;
+        found.map_err(|error| self.raise_error(error))
     }
 
     async fn query_page(&self, query: &Query) -> Result<Page> {
         self.gate.check_open()?;
         let Some(lowered) = self.lower_query(query) else { return Ok(Page::default()) };
-        let Page { mut entries, mut next } = self.inner.query_page(&lowered).await?;
+        let Page { mut entries, mut next } =
+            self.inner.query_page(&lowered).await.map_err(|error| self.raise_error(error))?;
         for key in entries.iter_mut().map(Entry::key_mut).chain(&mut next) {
             self.raise(key)?;
         }
@@ -148,7 +155,7 @@ impl<S: Datastore> Datastore for Namespace<S> {
             *key = self.lower(key).map_err(|error| error.with_outcome(Outcome::NotApplied))?;
         }
         let result = self.inner.commit(Batch { ops, conditions, durability }).await;
-        result.map_err(|error| error.map_keys(|key| self.prefix.strip_from(&key).unwrap_or(key)))
+        result.map_err(|error| self.raise_error(error))
     }
 
     async fn snapshot(&self) -> Result<Arc<dyn Datastore>> {

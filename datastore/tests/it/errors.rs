@@ -45,6 +45,18 @@ fn what_is_refused_was_not_applied() {
 }
 
 #[test]
+fn an_error_names_its_key_and_wrappers_rename_it() {
+    let error = Error::conflict(&key!("/p/a"));
+    assert_eq!(error.key(), Some(&key!("/p/a")));
+    assert!(error.to_string().contains("/p/a"), "{error}");
+    let renamed = error.map_keys(|key| key!("/p").strip_from(&key).unwrap_or(key));
+    assert_eq!(renamed.key(), Some(&key!("/a")));
+    assert!(renamed.to_string().starts_with("/a: "), "{renamed}");
+    assert!(format!("{renamed:?}").contains("Key(/a)"), "{renamed:?}");
+    assert_eq!(Error::closed().map_keys(|_| key!("/x")).key(), None);
+}
+
+#[test]
 fn a_partial_commit_names_its_keys_and_wrappers_rename_them() {
     let partial = Partial { landed: vec![key!("/p/a")], failed: vec![key!("/p/b"), key!("/q")] };
     let error = Error::partial_commit(partial.clone());

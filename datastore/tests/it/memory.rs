@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use datastore::{
-    Batch, Datastore, DatastoreExt, ErrorKind, MemoryDatastore, Query, Survives, Want, key,
+    Batch, Datastore, DatastoreExt, ErrorKind, MemoryDatastore, Outcome, Query, Survives, Want, key,
 };
 use futures::FutureExt;
 use futures::executor::block_on;
@@ -16,7 +16,6 @@ fn a_snapshot_is_what_the_store_was_and_so_is_a_snapshot_of_it() {
     block_on(store.commit(Batch::new().delete(key!("/a")).put(key!("/c"), ""))).unwrap();
     let later = block_on(store.snapshot()).unwrap();
     let same = block_on(view.snapshot()).unwrap();
-    block_on(store.close()).unwrap();
     for view in [&view, &same] {
         assert!(keys_of(view, Query::all()).iter().eq(&keys(&["/a", "/b"])));
         assert!(!view.capabilities().writable);
@@ -27,6 +26,27 @@ fn a_snapshot_is_what_the_store_was_and_so_is_a_snapshot_of_it() {
     block_on(view.close()).unwrap();
     assert_eq!(block_on(view.get(&key!("/a"))).unwrap_err().kind(), ErrorKind::Closed);
     assert_eq!(keys_of(&same, Query::all()).len(), 2);
+}
+
+#[test]
+fn a_snapshot_ends_when_its_store_is_closed_and_not_when_it_is_dropped() {
+    let store = store_of(&keys(&["/a"]));
+    let view = block_on(store.snapshot()).unwrap();
+    let of_view = block_on(view.snapshot()).unwrap();
+    block_on(store.close()).unwrap();
+    for ended in [&view, &of_view] {
+        assert_eq!(block_on(ended.get(&key!("/a"))).unwrap_err().kind(), ErrorKind::Closed);
+        let page = block_on(ended.query_page(&Query::all()));
+        assert_eq!(page.unwrap_err().kind(), ErrorKind::Closed);
+        let error = block_on(ended.put(&key!("/b"), "")).unwrap_err();
+        assert_eq!((error.kind(), error.outcome()), (ErrorKind::Closed, Some(Outcome::NotApplied)));
+        assert_eq!(block_on(ended.snapshot()).unwrap_err().kind(), ErrorKind::Closed);
+        block_on(ended.close()).unwrap();
+    }
+    let store = store_of(&keys(&["/a"]));
+    let view = block_on(store.snapshot()).unwrap();
+    drop(store);
+    assert!(block_on(view.has(&key!("/a"))).unwrap());
 }
 
 #[test]

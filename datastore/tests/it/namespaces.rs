@@ -144,7 +144,8 @@ fn conditions_and_partial_commits_name_the_keys_of_this_store() {
     let partial = Partial { landed: vec![key!("/a")], failed: vec![key!("/b")] };
     assert_eq!(error.partial(), Some(&partial));
     let error = block_on(store.commit(Batch::new().absent(key!("/a")))).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Conflict);
+    assert_eq!((error.kind(), error.key()), (ErrorKind::Conflict, Some(&key!("/a"))));
+    assert!(!error.to_string().contains("/ns"), "{error}");
     block_on(store.commit(Batch::new().absent(key!("/b")))).unwrap();
 }
 
