@@ -38,6 +38,7 @@ mod key_range;
 mod key_text;
 mod memory;
 mod page;
+pub mod percent;
 mod query;
 mod read;
 mod shared;
@@ -59,7 +60,10 @@ pub use memory::MemoryDatastore;
 pub use page::{Content, Entry, Page, PageBuilder};
 pub use query::{Direction, Query, Scope, Select};
 pub use read::{Found, Version, Want};
-pub use wrappers::{Fault, FaultRule, Injected, Namespace, Operation, Position, ReadOnly};
+pub use wrappers::{
+    Fault, FaultRule, Injected, Namespace, Operation, PendingWrites, Position, ReadOnly,
+    WriteBehind, WriteBehindOptions,
+};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

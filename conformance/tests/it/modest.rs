@@ -10,19 +10,27 @@ use bytes::Bytes;
 use datastore::{
     Batch, Capabilities, CheckReport, Condition, Conditions, Content, Datastore, Direction, Error,
     ErrorKind, Found, Key, Op, Outcome, Page, PageBuilder, Query, Result, Select, Version, Want,
+    WriteBehind,
 };
 use datastore_conformance::{Scale, Suite};
 
 pub(crate) fn suites() -> Vec<Suite> {
     let suite = |name, conditions| {
-        let make = move || async move { Ok(Modest { conditions, state: Mutex::default() }) };
-        Suite::new(make).name(name).scale(Scale::Small)
+        Suite::new(move || async move { Ok(Modest::new(conditions)) }).name(name)
     };
-    vec![
+    let behind = |name, conditions| {
+        Suite::new(move || async move { Ok(WriteBehind::new(Modest::new(conditions))) }).name(name)
+    };
+    let busy = || async { Ok(crate::stacks::busy(Modest::new(Conditions::SingleKey))) };
+    let suites = vec![
         suite("modest", Conditions::SingleKey),
         suite("modest_puts", Conditions::SinglePut),
         suite("modest_unconditional", Conditions::Unsupported),
-    ]
+        behind("write_behind_modest", Conditions::SingleKey),
+        behind("write_behind_modest_puts", Conditions::SinglePut),
+        Suite::new(busy).name("write_behind_modest_busy"),
+    ];
+    suites.into_iter().map(|suite| suite.scale(Scale::Small)).collect()
 }
 
 const MAX_KEY_LEN: usize = 900;
@@ -44,6 +52,10 @@ struct State {
 }
 
 impl Modest {
+    fn new(conditions: Conditions) -> Self {
+        Self { conditions, state: Mutex::default() }
+    }
+
     fn open(&self) -> Result<MutexGuard<'_, State>> {
         let state = self.state.lock().unwrap();
         if state.closed { Err(Error::closed()) } else { Ok(state) }

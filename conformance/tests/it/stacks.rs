@@ -1,9 +1,11 @@
 //! The memory store, each wrapper over it, and stacks of them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use datastore::{
-    Datastore, Fault, Injected, MemoryDatastore, Namespace, Operation, Position, ReadOnly, key,
+    Datastore, Fault, Injected, MemoryDatastore, Namespace, Operation, Position, ReadOnly,
+    WriteBehind, WriteBehindOptions, key,
 };
 use datastore_conformance::{Scratch, Suite};
 
@@ -15,6 +17,10 @@ pub(crate) fn suites() -> Vec<Suite> {
         Suite::new(|| async { Ok(ReadOnly::new(memory())) }).name("read_only"),
         Suite::new(|| async { Ok(boxed()) }).name("boxed"),
         Suite::new(|| async { Ok(short_pages(memory())) }).name("short_pages"),
+        Suite::new(|| async { Ok(WriteBehind::new(memory())) }).name("write_behind"),
+        Suite::new(|| async { Ok(busy(memory())) }).name("write_behind_busy"),
+        Suite::new(|| async { Ok(busy(ReadOnly::new(memory()))) }).name("write_behind_read_only"),
+        Suite::new(|| async { Ok(write_behind_stack()) }).name("write_behind_stack"),
         Suite::new(|| async { Ok(stack()) }).name("stack"),
         Suite::new(Scratch::new(Arc::new(memory()), key!("/scratch"))).name("scratch"),
     ]
@@ -33,6 +39,23 @@ fn short_pages<S: Datastore>(inner: S) -> Fault<S> {
     let store = Fault::new(inner);
     store.inject(Operation::QueryPage, Position::Every(2), Injected::ShortPage(2));
     store
+}
+
+/// Flushes all the time, and holds so little that most batches wait, and many go through.
+pub(crate) fn busy<S: Datastore>(inner: S) -> WriteBehind<S> {
+    let options = WriteBehindOptions {
+        flush_keys: 3,
+        flush_age: Duration::ZERO,
+        max_keys: 8,
+        max_bytes: 4_000,
+        ..WriteBehindOptions::default()
+    };
+    WriteBehind::with_options(inner, options)
+}
+
+pub(crate) fn write_behind_stack() -> impl Datastore {
+    let inner = WriteBehind::new(Namespace::new(short_pages(memory()), key!("/inner")));
+    short_pages(Namespace::new(busy(inner), key!("/outer")))
 }
 
 pub(crate) fn stack() -> impl Datastore {

@@ -4,7 +4,9 @@ mod fault;
 mod gate;
 mod namespace;
 mod read_only;
+mod write_behind;
 
 pub use fault::{Fault, FaultRule, Injected, Operation, Position};
 pub use namespace::Namespace;
 pub use read_only::ReadOnly;
+pub use write_behind::{PendingWrites, WriteBehind, WriteBehindOptions};
