@@ -114,7 +114,9 @@ async fn run_once(bench: &Bench, mix: Mix, seed: u64) -> Outcome {
     }
     let recorder = Arc::new(Recorder::new(store, mix.failing));
     let keys = numbered("contended", 3)?;
-    let (tasks, calls) = bench.scale.pick((4, 12), (6, 40));
+    // Each dropped write that may land later doubles what the checker has to try.
+    let few = mix.dropped > 0 && !bench.capabilities.atomic_batches;
+    let (tasks, calls) = if few { (4, 12) } else { bench.scale.pick((4, 12), (6, 40)) };
     let tasks = (0..tasks).map(|task| {
         let (recorder, keys) = (Arc::clone(&recorder), keys.clone());
         let dice = Dice::new(seed.wrapping_mul(1_000).wrapping_add(task));
