@@ -12,8 +12,9 @@ use parking_lot::{MappedRwLockReadGuard, RwLock, RwLockReadGuard};
 
 use crate::directory::Directory;
 use crate::engine::{Engine, View};
-use crate::errors::{self, Health};
+use crate::errors;
 use crate::group_sync::GroupSync;
+use crate::health::Health;
 use crate::maintenance::{Limits, Maintenance};
 use crate::traffic::Traffic;
 use crate::{FjallOptions, recovery, seal, usage};
@@ -55,7 +56,7 @@ impl Core {
         let engine = Engine::open(&directory.engine(), options)?;
         directory.finish()?;
         let (traffic, group) = (Arc::<Traffic>::default(), Arc::<GroupSync>::default());
-        let health = Arc::<Health>::default();
+        let health = Arc::new(Health::new(path));
         let limits = Limits {
             // A journal is let go of only once the memtable that it backs is flushed.
             memtable_bytes: options.memtable_bytes.min(options.journal_bytes / 2),

@@ -94,7 +94,9 @@ enum Found {
 fn look(path: &Path) -> Result<Found> {
     let entries = match fs::read_dir(path) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
+            return Ok(Found::Nothing);
+        }
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
             let message = format!("{} is not a directory", path.display());
             return Err(Error::new(ErrorKind::InvalidInput, message).with_source(error));

@@ -2,100 +2,44 @@
 //! a source.
 
 use std::any::Any;
-use std::fmt;
+use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
 
 use datastore::{Error, ErrorKind, Outcome, Result};
 
-/// An error of the engine, kept to be the source of many: the failure that shut a store down.
-#[derive(Clone, Debug)]
-pub(crate) struct Cause(Arc<fjall::Error>);
-
-impl Cause {
-    pub(crate) fn new(error: fjall::Error) -> Self {
-        Self(Arc::new(error))
-    }
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
-
-impl std::error::Error for Cause {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.source()
-    }
-}
-
-/// Whether the engine still takes writes. It stops for good at the first that it could not finish: a full
-/// disk, a failed fsync. What is in memory can be read on.
-#[derive(Debug, Default)]
-pub(crate) struct Health {
-    failure: OnceLock<Cause>,
-}
-
-impl Health {
-    /// Answers `Closed` with its cause after a failure.
-    pub(crate) fn check(&self) -> Result<()> {
-        match self.failure.get() {
-            None => Ok(()),
-            Some(cause) => Err(shut_down(cause.clone())),
-        }
-    }
-
-    /// The error of a write that failed, and with it the engine.
-    pub(crate) fn write_failed(&self, error: fjall::Error) -> Error {
-        let refused = matches!(error, fjall::Error::Poisoned);
-        self.fail(error);
-        match self.check() {
-            // It was not even tried: the failure is an earlier one.
-            Err(closed) if refused => closed,
-            _ => self.unknown("the write failed"),
-        }
-    }
-
-    /// Remembers what the engine ended with.
-    pub(crate) fn fail(&self, error: fjall::Error) {
-        let mut first = false;
-        let cause = self.failure.get_or_init(|| {
-            first = true;
-            Cause::new(error)
-        });
-        if first {
-            tracing::error!(%cause, "the store takes no more writes");
-        }
-    }
-
-    /// The error of a write that may have happened, before a failure.
-    pub(crate) fn unknown(&self, what: &str) -> Error {
-        let (kind, why) = match self.failure.get() {
-            Some(cause) => describe(&cause.0),
-            None => (ErrorKind::Internal, "for no known reason".to_owned()),
-        };
-        let message = format!("{what}: {why}; the store takes no more writes, open it again");
-        let error = Error::new(kind, message).with_outcome(Outcome::Unknown);
-        match self.failure.get() {
-            Some(cause) => error.with_source(cause.clone()),
-            None => error,
-        }
-    }
-}
+use crate::cause::Cause;
 
 /// The error of a read, or of opening, that failed.
 pub(crate) fn engine(error: fjall::Error) -> Error {
     let (kind, message) = describe(&error);
-    Error::new(kind, message).with_source(error)
+    Error::new(kind, message).with_source(Cause::new(error))
 }
 
 /// The error of a file of ours.
 pub(crate) fn io(path: &Path, error: io::Error) -> Error {
-    let (kind, message) = describe_io(&error);
+    let (kind, message) = match dead_link(path, &error) {
+        Some(link) => {
+            let message = format!("{} is a symbolic link that leads nowhere", link.display());
+            return Error::new(ErrorKind::InvalidInput, message).with_source(error);
+        }
+        None => describe_io(&error),
+    };
     Error::new(kind, format!("{}: {message}", path.display())).with_source(error)
+}
+
+/// The link on the way to `path` that made it fail: it leads to nothing, or in a circle.
+fn dead_link<'p>(path: &'p Path, error: &io::Error) -> Option<&'p Path> {
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        return None;
+    }
+    path.ancestors().find(|part| part.is_symlink() && fs::metadata(part).is_err())
+}
+
+/// Whether there is no space left.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// Runs what calls the engine, and turns a panic of it, which damaged files can bring about, into
@@ -112,16 +56,8 @@ fn panicked(panic: &(dyn Any + Send)) -> Error {
     Error::new(ErrorKind::Corrupt, message).with_outcome(Outcome::Unknown)
 }
 
-fn shut_down(cause: Cause) -> Error {
-    Error::new(
-        ErrorKind::Closed,
-        "the store takes no writes any more after a failure; open it again",
-    )
-    .with_outcome(Outcome::NotApplied)
-    .with_source(cause)
-}
-
-fn describe(error: &fjall::Error) -> (ErrorKind, String) {
+/// What kind of failure it is, and what it comes to.
+pub(crate) fn describe(error: &fjall::Error) -> (ErrorKind, String) {
     use fjall::{Error as E, LsmError as L};
     let damaged = |what: &str| (ErrorKind::Corrupt, format!("{what}: the files are damaged"));
     match error {
@@ -156,12 +92,18 @@ fn describe(error: &fjall::Error) -> (ErrorKind, String) {
 fn describe_io(error: &io::Error) -> (ErrorKind, String) {
     use io::ErrorKind as K;
     match error.kind() {
-        K::StorageFull | K::QuotaExceeded => {
+        _ if is_full(error) => {
             (ErrorKind::Unavailable, "the disk is full: free some space".to_owned())
         }
         K::PermissionDenied => (ErrorKind::PermissionDenied, "permission denied".to_owned()),
         K::ReadOnlyFilesystem => {
             (ErrorKind::Unavailable, "the file system is read-only".to_owned())
+        }
+        K::IsADirectory => {
+            (ErrorKind::Incompatible, "a directory stands where a file should".to_owned())
+        }
+        K::NotADirectory => {
+            (ErrorKind::Incompatible, "a file stands where a directory should".to_owned())
         }
         K::NotFound => (ErrorKind::Corrupt, "a file is missing".to_owned()),
         K::UnexpectedEof => (ErrorKind::Corrupt, "a file is cut short".to_owned()),

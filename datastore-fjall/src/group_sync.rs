@@ -11,7 +11,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::bridge;
 use crate::engine::Engine;
-use crate::errors::Health;
+use crate::health::Health;
 use crate::traffic::Traffic;
 
 /// Those who wait for an fsync, and the thread that does it.

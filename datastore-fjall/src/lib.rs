@@ -23,6 +23,7 @@
 //! own, and under write pressure writers wait as futures do.
 
 mod bridge;
+mod cause;
 mod check;
 mod compaction;
 mod core;
@@ -33,6 +34,7 @@ mod engine;
 mod errors;
 mod format;
 mod group_sync;
+mod health;
 mod journal;
 mod maintenance;
 mod options;

@@ -15,7 +15,8 @@ use fjall::{AbstractTree, PersistMode};
 
 use crate::bridge;
 use crate::engine::Engine;
-use crate::errors::{self, Health};
+use crate::errors;
+use crate::health::Health;
 use crate::traffic::Traffic;
 
 /// The running thread.

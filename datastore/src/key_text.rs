@@ -6,27 +6,12 @@ use std::str::FromStr;
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, Serializer};
 
-use crate::{Error, ErrorKind, Key, Result};
+use crate::{Error, ErrorKind, Key, Result, percent};
 
 /// Bytes that are not UTF-8, control characters and `%` as `%hh`; [`FromStr`] is the inverse.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for chunk in self.as_bytes().utf8_chunks() {
-            for c in chunk.valid().chars() {
-                if c == '%' || c.is_control() {
-                    let mut utf8 = [0; 4];
-                    for byte in c.encode_utf8(&mut utf8).bytes() {
-                        write!(f, "%{byte:02X}")?;
-                    }
-                } else {
-                    fmt::Write::write_char(f, c)?;
-                }
-            }
-            for byte in chunk.invalid() {
-                write!(f, "%{byte:02X}")?;
-            }
-        }
-        Ok(())
+        percent::write(f, self.as_bytes(), |_| false)
     }
 }
 
@@ -35,7 +20,8 @@ impl FromStr for Key {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        Self::from_bytes(unescape(text)?.into())
+        let bytes = percent::decode(text).ok_or_else(|| bad_escape(text))?;
+        Self::from_bytes(bytes.into())
     }
 }
 
@@ -73,29 +59,6 @@ impl serde::de::Visitor<'_> for EncodedVisitor {
     fn visit_bytes<E: serde::de::Error>(self, encoded: &[u8]) -> std::result::Result<Key, E> {
         Key::new(encoded).map_err(E::custom)
     }
-}
-
-fn unescape(text: &str) -> Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        rest = tail;
-        if *first != b'%' {
-            bytes.push(*first);
-            continue;
-        }
-        let [high, low, tail @ ..] = rest else { return Err(bad_escape(text)) };
-        let (Some(high), Some(low)) = (hex_digit(*high), hex_digit(*low)) else {
-            return Err(bad_escape(text));
-        };
-        bytes.push(high << 4 | low);
-        rest = tail;
-    }
-    Ok(bytes)
-}
-
-fn hex_digit(byte: u8) -> Option<u8> {
-    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
 fn bad_escape(text: &str) -> Error {

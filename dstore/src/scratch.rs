@@ -36,7 +36,7 @@ impl Scratch {
     pub(crate) async fn remove(self) -> Result<()> {
         let left_over = |error| {
             let hint =
-                format!("remove what is below {} yourself: `dstore del --below`", self.prefix());
+                format!("remove it yourself: `dstore del URL --below {} --yes`", self.prefix());
             Failure::from(error).during("cannot remove the scratch entries").hint(hint)
         };
         self.inside.close().await.map_err(left_over)?;

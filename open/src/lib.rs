@@ -5,7 +5,6 @@ mod config;
 mod open;
 mod opened;
 mod options;
-mod percent;
 mod place;
 mod redact;
 mod relation;

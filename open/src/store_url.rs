@@ -3,14 +3,13 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use datastore::{Datastore, Error, ErrorKind, Key, Result};
+use datastore::{Datastore, Error, ErrorKind, Key, Result, percent};
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, Serializer};
 
 use crate::backends::{self, BACKENDS, Backend};
 use crate::opened;
 use crate::options::{COMMON, OptionSpec, Options};
-use crate::percent;
 use crate::place::Place;
 use crate::redact::redacted;
 
@@ -197,10 +196,15 @@ impl FromStr for StoreUrl {
 
 impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.scheme(), percent::encode(&self.location, "?#"))?;
+        let escaped = |f: &mut fmt::Formatter<'_>, bytes: &[u8], reserved: &str| {
+            percent::write(f, bytes, |c| c.is_whitespace() || reserved.contains(c))
+        };
+        write!(f, "{}:", self.scheme())?;
+        escaped(f, &self.location, "?#")?;
         let mut separator = '?';
         for (name, value) in self.options.iter() {
-            write!(f, "{separator}{name}={}", percent::encode(value.as_bytes(), "?#&="))?;
+            write!(f, "{separator}{name}=")?;
+            escaped(f, value.as_bytes(), "?#&=")?;
             separator = '&';
         }
         Ok(())

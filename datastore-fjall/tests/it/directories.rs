@@ -145,6 +145,51 @@ fn a_path_that_is_a_file_is_refused() {
 }
 
 #[test]
+fn a_directory_in_place_of_a_file_of_the_store_is_refused_and_named() {
+    for name in ["FORMAT", "LOCK", "SEAL"] {
+        let directory = tempfile::tempdir().unwrap();
+        block_on(async { open(directory.path()).await.close().await.unwrap() });
+        let path = directory.path().join(name);
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        let error = open_error(directory.path());
+        assert_eq!(error.kind(), ErrorKind::Incompatible, "{error:?}");
+        assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
+        assert!(error.to_string().contains("a directory"), "{error}");
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_link_that_leads_nowhere_is_refused_and_named() {
+    use std::os::unix::fs::symlink;
+    let directory = tempfile::tempdir().unwrap();
+    let (circle, nowhere) = (directory.path().join("circle"), directory.path().join("nowhere"));
+    symlink(&circle, &circle).unwrap();
+    symlink(directory.path().join("missing"), &nowhere).unwrap();
+    for link in [&circle, &nowhere] {
+        for path in [link.clone(), link.join("store")] {
+            let error = open_error(&path);
+            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error:?}");
+            assert!(error.to_string().contains(link.to_str().unwrap()), "{error}");
+        }
+    }
+    assert!(!directory.path().join("missing").exists());
+    let store = directory.path().join("store");
+    block_on(async { open(&store).await.close().await.unwrap() });
+    for name in ["FORMAT", "LOCK", "SEAL"] {
+        let path = store.join(name);
+        std::fs::rename(&path, store.join("moved")).unwrap();
+        symlink(&path, &path).unwrap();
+        let error = open_error(&store);
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error:?}");
+        assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
+        std::fs::rename(store.join("moved"), &path).unwrap();
+    }
+    block_on(open(&store));
+}
+
+#[test]
 fn missing_directories_above_are_made_and_odd_names_are_fine() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a b/100%/ä/store");

@@ -328,7 +328,8 @@ fn check_write_error(error: &Error) -> Fate {
 fn check_read_error(error: &Error) {
     let kinds = [ErrorKind::Unavailable, ErrorKind::Closed];
     assert!(kinds.contains(&error.kind()), "{error:?}");
-    assert!(std::error::Error::source(error).is_some(), "a cause: {error:?}");
+    let cause = std::error::Error::source(error).unwrap_or_else(|| panic!("a cause: {error:?}"));
+    assert!(cause.to_string().contains("No space left"), "a cause that says why: {cause}");
 }
 
 /// Writes a file of so many bytes.

@@ -20,7 +20,8 @@ use crate::store_arg::StoreArg;
   dstore conformance fjall:data --json                a line for each case, then the sums
 
 Every case works in a namespace of its own, /dstore-scratch-RANDOM, which is removed afterwards; what else \
-is in the store is not touched. A case that says nothing about this store is skipped, with the reason.
+is in the store is not touched. Where nobody could (SIGKILL, a loss of power), `dstore ls URL --prefix \
+/dstore-scratch-` finds it, and `dstore del URL --below /dstore-scratch-RANDOM --yes` removes it. A case that says nothing about this store is skipped, with the reason.
 Exit code 1 if a case failed.")]
 pub(crate) struct Conformance {
     /// URL of the store; created if it is not there

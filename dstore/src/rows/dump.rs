@@ -13,6 +13,7 @@ use serde::de::{
 };
 use serde_json::value::RawValue;
 
+use super::object::Object;
 use super::{Failed, Row};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
@@ -203,7 +204,7 @@ impl<'de> Visitor<'de> for Rows<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> std::result::Result<(), A::Error> {
-        while let Some(HexRow { key, value }) = rows.next_element()? {
+        while let Some(Object(HexRow { key, value })) = rows.next_element()? {
             let row = Row {
                 key: Key::new(key.as_bytes()).map_err(A::Error::custom)?,
                 value: HEXLOWER_PERMISSIVE
@@ -223,7 +224,7 @@ impl<'de> Visitor<'de> for Rows<'_> {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "an object with `key` and `value`")]
+#[serde(deny_unknown_fields)]
 struct HexRow<'a> {
     key: Cow<'a, str>,
     value: Cow<'a, str>,

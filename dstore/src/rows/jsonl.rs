@@ -6,6 +6,7 @@ use datastore::Key;
 use serde::{Deserialize, Serialize};
 
 use super::Row;
+use super::object::Object;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::output::Base64;
@@ -17,7 +18,7 @@ struct Line<'a> {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "an object with `key` and `value`")]
+#[serde(deny_unknown_fields)]
 struct Read<'a> {
     key: Key,
     #[serde(borrow)]
@@ -47,7 +48,7 @@ pub(super) fn read(mut input: impl BufRead, take: &mut dyn FnMut(Row) -> bool) -
 }
 
 fn parse(line: &[u8]) -> Result<Row, String> {
-    let Read { key, value } = serde_json::from_slice(line).map_err(|error| {
+    let Object(Read { key, value }) = serde_json::from_slice(line).map_err(|error| {
         // The line that serde counts is the one at hand: only the column says something.
         let text = error.to_string();
         let message = text.split(" at line ").next().unwrap_or_default();

@@ -3,6 +3,7 @@
 mod detect;
 mod dump;
 mod jsonl;
+mod object;
 mod reader;
 
 use std::io::{self, Write};

@@ -75,6 +75,7 @@ fn a_bad_line_is_named_and_what_stood_before_it_stays() {
         (r#"{"key":"/c","value":"","ttl":1}"#, "`ttl`"),
         (r#"{"value":""}"#, "missing field `key`"),
         ("[]", "an object with `key` and `value`"),
+        (r#"["/c","MQ=="]"#, "an object with `key` and `value`"),
         ("\u{fffd}", "expected value"),
     ] {
         let place = Place::new();
@@ -94,6 +95,7 @@ fn a_bad_dump_is_refused_and_the_rows_before_it_stay() {
         (r#"{"key": "b", "value": ""}"#, "begins with `/`"),
         (r#"{"key": "/b""#, "EOF"),
         (r#"{"key": "/b", "value": "", "x": 1}"#, "`x`"),
+        (r#"["/b", "31"]"#, "an object with `key` and `value`"),
     ] {
         let place = Place::new();
         let input = format!("{{\"entries\": [\n{{\"key\": \"/a\", \"value\": \"31\"}},\n{bad}");
