@@ -3,9 +3,9 @@
 use futures::future::join_all;
 use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, UpdateVersion};
-use s3_testing::S3Server;
+use s3_testing::{Method, S3Server};
 
-use crate::clients::client;
+use crate::clients::{client, requests};
 
 #[tokio::test]
 async fn one_of_many_creators_wins() {
@@ -51,4 +51,42 @@ async fn an_update_is_of_the_version_that_was_read() {
     let gone = update(first.e_tag, "5").await;
     assert!(matches!(gone, Err(Error::NotFound { .. } | Error::Precondition { .. })), "{gone:?}");
     assert_eq!(server.object("counter"), None);
+}
+
+#[test]
+fn a_deletion_is_of_the_version_that_was_read() {
+    let server = S3Server::start();
+    server.put_raw("a", "x");
+    let etag = server.object("a").unwrap().etag;
+    let quoted = format!("\"{etag}\"");
+    let delete = |etag: &str| {
+        let headers = [("if-match", etag)];
+        requests(&server).send(Method::DELETE, "/test-bucket/a", &headers, "").unwrap().status()
+    };
+    assert_eq!(delete("\"nonsense\""), 412);
+    assert_eq!(server.names(), ["a"]);
+    for etag in [quoted.as_str(), &etag, "*"] {
+        server.put_raw("a", "x");
+        assert_eq!(delete(etag), 204, "{etag}");
+        assert!(server.names().is_empty());
+    }
+    assert_eq!(delete(&quoted), 404);
+}
+
+#[test]
+fn a_bulk_deletion_is_conditional_for_each_object() {
+    let server = S3Server::start();
+    server.put_raw("a", "x");
+    server.put_raw("b", "x");
+    let etag = server.object("a").unwrap().etag;
+    let body = format!(
+        "<Delete><Object><Key>a</Key><ETag>nonsense</ETag></Object>\
+         <Object><Key>b</Key><ETag>{etag}</ETag></Object></Delete>"
+    );
+    let reply = requests(&server).send(Method::POST, "/test-bucket?delete", &[], body).unwrap();
+    let body = String::from_utf8_lossy(reply.body()).into_owned();
+    assert_eq!(reply.status(), 200);
+    assert!(body.contains("<Deleted><Key>b</Key>"), "{body}");
+    assert!(body.contains("PreconditionFailed"), "{body}");
+    assert_eq!(server.names(), ["a"]);
 }

@@ -8,8 +8,8 @@ use s3_testing::S3Server;
 
 use crate::clients::client;
 
-/// In byte order, which is no order of segments: `-`, `.` and `!` sort before `/`.
-const NAMES: [&str; 9] = ["a!", "a-b", "a.b", "a/", "a//b", "a/b", "a/b/c", "a0", "b"];
+/// In byte order, which is no order of segments: `!`, `-` and `.` sort before `/`.
+const NAMES: [&str; 9] = ["a", "a!", "a-b", "a.b", "a/b", "a/b/c", "a0", "a~", "b/c"];
 
 #[tokio::test]
 async fn a_listing_of_thousands_is_complete_and_in_order() {
@@ -29,12 +29,7 @@ async fn a_listing_of_thousands_is_complete_and_in_order() {
 #[tokio::test]
 async fn pages_follow_each_other_in_byte_order_at_any_size() {
     let server = S3Server::start();
-    for name in ["a", "b/c"] {
-        server.put_raw(name, "");
-    }
-    let paths: Vec<_> = NAMES.into_iter().filter(|name| Path::parse(name).is_ok()).collect();
-    let plain: Vec<_> = paths.iter().filter(|name| !name.ends_with('/')).copied().collect();
-    for name in &plain {
+    for name in NAMES.iter().rev() {
         server.put_raw(name, "");
     }
     let client = client(&server);
@@ -55,9 +50,7 @@ async fn pages_follow_each_other_in_byte_order_at_any_size() {
                 break;
             }
         }
-        let mut expected = vec!["a"];
-        expected.extend(plain.iter().filter(|name| name.starts_with('a')));
-        assert_eq!(listed, expected, "pages of {size}");
+        assert_eq!(listed, NAMES[..8], "pages of {size}");
     }
 }
 

@@ -12,5 +12,7 @@ mod conditions;
 mod listing;
 mod objects;
 mod oddities;
+mod proxy;
+mod targets;
 mod uploads;
 mod users;

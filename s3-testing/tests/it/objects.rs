@@ -5,9 +5,9 @@ use object_store::path::Path;
 use object_store::{
     Attribute, Attributes, Error, GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutOptions,
 };
-use s3_testing::S3Server;
+use s3_testing::{Method, S3Server};
 
-use crate::clients::client;
+use crate::clients::{client, requests};
 
 #[tokio::test]
 async fn what_was_put_is_read() {
@@ -103,4 +103,15 @@ fn the_back_door_writes_names_that_no_client_writes() {
     assert!(server.delete_raw("dir/"));
     assert!(!server.delete_raw("dir/"));
     assert_eq!(server.object("dir/"), None);
+}
+
+#[test]
+fn names_are_what_was_sent_once_they_are_decoded() {
+    let server = S3Server::start();
+    let target = "/test-bucket/a//b/%20%25~%21%C3%A9/";
+    let name = "a//b/ %~!\u{e9}/";
+    let put = requests(&server).send(Method::PUT, target, &[], "x").unwrap();
+    let got = requests(&server).send(Method::GET, target, &[], "").unwrap();
+    assert_eq!((put.status().as_u16(), got.body().as_ref()), (200, &b"x"[..]));
+    assert_eq!(server.names(), [name]);
 }

@@ -3,9 +3,9 @@
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, UpdateVersion};
-use s3_testing::{Oddities, S3Server};
+use s3_testing::{Method, Oddities, S3Server};
 
-use crate::clients::client;
+use crate::clients::{client, requests};
 
 fn update(etag: &str) -> PutMode {
     PutMode::Update(UpdateVersion { e_tag: Some(etag.to_owned()), version: None })
@@ -21,6 +21,17 @@ async fn a_server_can_ignore_the_conditions_of_puts() {
     client.put_opts(&path, "2".into(), PutMode::Create.into()).await.unwrap();
     client.put_opts(&path, "3".into(), update("\"nonsense\"").into()).await.unwrap();
     assert_eq!(server.object("a").unwrap().bytes, "3");
+}
+
+#[test]
+fn a_server_can_ignore_the_conditions_of_deletions() {
+    let oddities = Oddities { ignores_delete_conditions: true, ..Oddities::default() };
+    let server = S3Server::start_with(oddities);
+    server.put_raw("a", "x");
+    let headers = [("if-match", "nonsense")];
+    let reply = requests(&server).send(Method::DELETE, "/test-bucket/a", &headers, "").unwrap();
+    assert_eq!(reply.status(), 204);
+    assert!(server.names().is_empty());
 }
 
 #[tokio::test]

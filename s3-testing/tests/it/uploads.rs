@@ -1,9 +1,9 @@
 //! Multipart uploads.
 
 use bytes::Bytes;
+use object_store::ObjectStoreExt;
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
-use object_store::ObjectStoreExt;
 use s3_testing::S3Server;
 
 use crate::clients::client;
