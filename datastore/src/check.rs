@@ -11,6 +11,9 @@ pub struct CheckReport {
     pub problems: Vec<Problem>,
     /// Damaged places that are not in `problems`.
     pub more_problems: u64,
+    /// What lies among the store's own and is not its: objects that somebody else put into its bucket. They
+    /// are left alone, and are no damage.
+    pub foreign: u64,
 }
 
 /// A damaged place in a store.
