@@ -43,7 +43,7 @@ pub(super) struct State {
     failures: u32,
     retry_at: Duration,
     last_error: Option<Arc<Error>>,
-    random: u64,
+    random: RandomState,
     phase: Phase,
     closers: Vec<oneshot::Sender<Result<()>>>,
     /// Why closing failed, until somebody was told.
@@ -147,7 +147,7 @@ impl State {
             failures: 0,
             retry_at: Duration::ZERO,
             last_error: None,
-            random: RandomState::new().hash_one(0),
+            random: RandomState::new(),
             phase: Phase::Open,
             closers: Vec::new(),
             close_error: None,
@@ -361,8 +361,8 @@ impl State {
         }
         self.waiting.add_older(take(&mut self.flushing));
         self.failures = self.failures.saturating_add(1);
-        self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        let pause = self.options.backoff(self.failures, self.random >> 32);
+        let random = self.random.hash_one(self.writes_begun);
+        let pause = self.options.backoff(self.failures, random);
         self.retry_at = now.saturating_add(pause);
         self.refuse_passes(&error, next_id, atomic);
         self.last_error = Some(error);
