@@ -13,6 +13,11 @@ ci: test fmt lint doc msrv deny demo
 test:
     cargo test --workspace --locked
 
+# The tests of object storage that want a real server, which is installed and started for them.
+s3-real:
+    cargo test --no-run --locked -p datastore-s3-testing --test it
+    scripts/ceph-rgw run env REQUIRE_S3_SERVER=1 cargo test --locked -p datastore-s3-testing --test it
+
 # The code is formatted.
 fmt:
     cargo fmt --all --check
