@@ -22,6 +22,7 @@ mod runtimes;
 mod snapshots;
 mod support;
 mod torn;
+mod updates;
 
 pub(crate) use support::ensure_page;
 
@@ -39,6 +40,7 @@ pub fn cases() -> Vec<Case> {
         cursors::CASES,
         absurd::CASES,
         conditions::CASES,
+        updates::CASES,
         snapshots::CASES,
         capabilities::CASES,
         closing::CASES,

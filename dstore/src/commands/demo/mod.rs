@@ -1,20 +1,20 @@
+mod data;
+mod teller;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use clap::Args;
-use datastore::{
-    Batch, Clock, Datastore, DatastoreExt, ErrorKind, Key, Page, Query, SystemClock, key,
-};
+use data::{addresses, block, contents, peer};
+use datastore::{Batch, Datastore, DatastoreExt, ErrorKind, Page, Query, key};
 use datastore_open::StoreUrl;
 use futures::stream;
-use serde_json::json;
+use teller::Teller;
 
 use super::Context;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::human;
-use crate::output::Output;
 
 /// Show what a store does for a node, step by step, on disk
 #[derive(Args)]
@@ -39,7 +39,7 @@ impl Demo {
         };
         let url = StoreUrl::of_path("fjall", &path)?;
         let shown = path.display();
-        let mut tell = Teller { out: &mut context.out, clock: SystemClock::new(), step: 0 };
+        let mut tell = Teller::new(&mut context.out);
 
         tell.begin(
             "Open a store: an embedded engine in a directory",
@@ -221,85 +221,3 @@ async fn look_at_a_frozen_view(tell: &mut Teller<'_>, store: &Arc<dyn Datastore>
         ),
     )
 }
-
-/// Tells the steps to a person, or to a program.
-struct Teller<'o> {
-    out: &'o mut Output,
-    clock: SystemClock,
-    step: u32,
-}
-
-impl Teller<'_> {
-    fn begin(&mut self, title: &str, code: &[&str]) -> Result<()> {
-        self.step += 1;
-        if self.out.is_json() {
-            return Ok(());
-        }
-        if self.step > 1 {
-            self.out.line("")?;
-        }
-        self.out.line(format_args!("{}. {title}", self.step))?;
-        for line in code {
-            self.out.line(format_args!("   | {line}"))?;
-        }
-        self.out.flush()
-    }
-
-    fn start(&self) -> std::time::Duration {
-        self.clock.elapsed()
-    }
-
-    fn elapsed(&self, start: std::time::Duration) -> std::time::Duration {
-        self.clock.elapsed().saturating_sub(start)
-    }
-
-    fn note(&mut self, text: &str) -> Result<()> {
-        if self.out.is_json() { Ok(()) } else { self.out.line(format_args!("   {text}")) }
-    }
-
-    fn end(&mut self, start: std::time::Duration, entries: u64, what: &str) -> Result<()> {
-        let took = self.elapsed(start);
-        let (step, seconds) = (self.step, took.as_secs_f64());
-        if self.out.is_json() {
-            let step =
-                json!({ "step": step, "what": what, "entries": entries, "seconds": seconds });
-            self.out.object(&step)?;
-        } else {
-            self.out.line(format_args!("   {what} ({})", human::time(took)))?;
-        }
-        self.out.flush()
-    }
-}
-
-fn peer(number: u64) -> datastore::Result<Key> {
-    key!("/peers/addrs").child_encoded(bytes_of(number, 20))
-}
-
-fn addresses(number: u64) -> Bytes {
-    let [a, b, c, ..] = number.wrapping_mul(SPREAD).to_be_bytes();
-    format!("/ip4/10.{a}.{b}.{c}/tcp/4001,/ip4/10.{a}.{b}.{c}/udp/4001/quic-v1").into()
-}
-
-fn block(number: u64) -> datastore::Result<Key> {
-    key!("/blocks").child_encoded(bytes_of(number | 1 << 40, 32))
-}
-
-fn contents(number: u64) -> Bytes {
-    bytes_of(number | 1 << 41, BLOCK_SIZE).into()
-}
-
-/// Bytes that look random and are the same in each run.
-fn bytes_of(number: u64, len: usize) -> Vec<u8> {
-    let mut state = (number + 1).wrapping_mul(SPREAD);
-    std::iter::repeat_with(|| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 32) as u8
-    })
-    .take(len)
-    .collect()
-}
-
-/// Odd, and near the golden ratio of the range: multiplied with it, neighbours come to lie far apart.
-const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
