@@ -73,7 +73,7 @@ impl Lease {
         let holder = Holder { holder: this_process(), id, lease_ms };
         let name = names.own(LEASE);
         let began = clock.elapsed();
-        let tag = take(&*remote, &*clock, &name, held, &holder).await?;
+        let tag = take(&remote, &*clock, &name, held, &holder).await?;
         let (state, _) = watch::channel(State::Held { tag, renewed: began });
         let keeper = Arc::new(Keeper { remote, clock, name, held, holder, state });
         let renewing = runtime::spawn(renew(Arc::clone(&keeper)))?;
