@@ -1,11 +1,14 @@
 //! Copying and verifying.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use datastore::{
-    Copied, Datastore, DatastoreExt, ErrorKind, Fault, Injected, MemoryDatastore, Namespace,
-    Operation, Position, Query, copy, frozen, key, verify,
+    Copied, Datastore, DatastoreExt, ErrorKind, Fault, Injected, Key, MemoryDatastore, Namespace,
+    Operation, Position, Query, TestClock, copy, frozen, key, verify,
 };
+use futures::FutureExt;
 use futures::executor::block_on;
 use proptest::prelude::*;
 
@@ -44,7 +47,7 @@ proptest! {
         prop_assert_eq!(copied.bytes, found.iter().map(|k| 2 * k.as_bytes().len() as u64).sum::<u64>());
         prop_assert!(steps.iter().map(|sums| sums.entries).eq(1..=copied.entries));
 
-        let both: std::collections::BTreeSet<_> = others.iter().chain(&found).cloned().collect();
+        let both: BTreeSet<_> = others.iter().chain(&found).cloned().collect();
         prop_assert!(keys_of(&to, Query::all()).iter().eq(&both));
         let mut steps = 0;
         let verified = block_on(verify(&from, &to, query, |_| steps += 1)).unwrap();
@@ -103,6 +106,44 @@ fn a_copy_that_failed_can_be_made_again() {
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert_eq!(block_on(copy(&source, &target, Query::all(), NO_PROGRESS)).unwrap().entries, 3);
     assert_eq!(block_on(verify(&source, &target, Query::all(), NO_PROGRESS)).unwrap().entries, 3);
+}
+
+#[test]
+fn a_copy_that_is_dropped_midway_leaves_a_beginning_that_another_copy_completes() {
+    let all = (0..2_500).map(|number| Key::new(format!("/copied/{number:04}")).unwrap()).collect();
+    let source = Probe { inner: store_of(&all), page_of: Some(700), ..Probe::default() };
+    for query in [Query::all(), Query::all().descending()] {
+        let whole = expected(&all, &query);
+        let mut left = BTreeSet::new();
+        for polls in 0.. {
+            // Each page of the source waits once, and so does each commit of the target.
+            let clock = Arc::new(TestClock::new());
+            let target = Fault::with_clock(MemoryDatastore::new(), clock.clone());
+            let delay = Duration::from_secs(1);
+            target.inject(Operation::Commit, Position::Every(1), Injected::Delay(delay));
+            let mut copying = Box::pin(copy(&source, &target, query.clone(), NO_PROGRESS));
+            let is_done = (0..polls).any(|_| {
+                clock.advance(delay);
+                copying.as_mut().now_or_never().is_some()
+            });
+            drop(copying);
+            assert!(keys_of(&source, Query::all()).iter().eq(&all), "the source");
+            let there = keys_of(target.inner(), query.clone());
+            assert!(whole.starts_with(&there), "{} keys after {polls} polls", there.len());
+            assert_eq!(is_done, there == whole, "{polls} polls");
+            left.insert(there.len());
+
+            target.heal();
+            block_on(copy(&source, &target, query.clone(), NO_PROGRESS)).unwrap();
+            let verified = block_on(verify(&source, &target, query.clone(), NO_PROGRESS)).unwrap();
+            assert_eq!(verified.entries, 2_500);
+            assert_eq!(keys_of(&target, Query::all()).len(), 2_500);
+            if is_done {
+                break;
+            }
+        }
+        assert!(left.into_iter().eq([0, 1_000, 2_000, 2_500]), "dropped between all batches");
+    }
 }
 
 #[test]
