@@ -74,7 +74,7 @@ impl RealServer {
     }
 
     /// The keys of a user who may from now on read, write and delete the objects of the bucket, but not
-    /// list them.
+    /// list them. Ceph lets such a user delete one by one, and not in bulk.
     ///
     /// # Panics
     /// If the server does not accept the policy that says so.
@@ -101,6 +101,21 @@ impl RealServer {
             "<VersioningConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
              <Status>Enabled</Status></VersioningConfiguration>",
         );
+    }
+
+    /// The names of the objects whose multipart uploads were begun and neither completed nor aborted, as
+    /// the server's list spells them.
+    ///
+    /// # Panics
+    /// If the server does not list them.
+    pub fn unfinished_uploads(&self) -> Vec<String> {
+        let target = format!("/{}?uploads=", self.bucket);
+        let reply = self.client().send(Method::GET, &target, &[], "");
+        let reply = reply.expect("the server that S3_TEST_ENDPOINT names answers");
+        assert_eq!(reply.status(), StatusCode::OK, "GET {target}: {:?}", reply.body());
+        let list = String::from_utf8_lossy(reply.body());
+        let names = list.split("<Key>").skip(1).filter_map(|rest| rest.split_once("</Key>"));
+        names.map(|(name, _)| name.to_owned()).collect()
     }
 
     /// A client for what `object_store` has no words for.

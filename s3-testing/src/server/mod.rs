@@ -2,6 +2,7 @@
 
 mod listing;
 mod objects;
+mod protocol;
 mod service;
 mod uploads;
 mod users;
@@ -17,6 +18,7 @@ use s3s::service::S3ServiceBuilder;
 use s3s::{S3Result, s3_error};
 
 use crate::background::Background;
+use crate::client::SignedClient;
 use crate::credentials::Credentials;
 
 pub use objects::StoredObject;
@@ -124,6 +126,11 @@ impl S3Server {
     /// `403 AccessDenied` instead of 404 about an object that is not there.
     pub fn limited_credentials(&self) -> &Credentials {
         &self.users.limited
+    }
+
+    /// A client for what `object_store` has no words for.
+    pub fn client(&self) -> SignedClient {
+        SignedClient::new(&self.endpoint(), self.region(), self.credentials())
     }
 
     /// Makes another bucket, unless it is there.

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
-use data_encoding::HEXLOWER;
-use futures::TryStreamExt;
 use hyper::HeaderMap;
-use hyper::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
+use hyper::header::{IF_MATCH, IF_NONE_MATCH};
 use s3s::dto::*;
-use s3s::{Body, S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
+use s3s::{Body, S3, S3Request, S3Response, S3Result, s3_error};
 
 use super::listing::{Listed, Selection};
-use super::objects::{Attributes, Preconditions, StoredObject, precondition_failed};
+use super::objects::{Preconditions, StoredObject, precondition_failed};
+use super::protocol::{
+    attributes, condition, failure, from_token, length, listed, part, strong, to_token, whole,
+};
 use super::users::Users;
 use super::{Buckets, Oddities};
 
@@ -345,73 +345,4 @@ impl S3 for Service {
         self.buckets.bucket(&bucket)?.uploads.finish(&upload_id)?;
         Ok(S3Response::new(AbortMultipartUploadOutput::default()))
     }
-}
-
-/// The body of a request; refused if it ends early or is not what was signed.
-async fn whole(body: Option<StreamingBlob>) -> S3Result<Bytes> {
-    let Some(body) = body else { return Ok(Bytes::new()) };
-    let gather = |mut whole: BytesMut, chunk: Bytes| async move {
-        whole.extend_from_slice(&chunk);
-        Ok(whole)
-    };
-    let whole = body.try_fold(BytesMut::new(), gather).await;
-    Ok(whole.map_err(|error| S3Error::with_source(S3ErrorCode::IncompleteBody, error))?.freeze())
-}
-
-/// The part of the contents that is asked for, and where it lies if that is not all.
-fn part(object: &StoredObject, range: Option<Range>) -> S3Result<(Bytes, Option<String>)> {
-    let Some(range) = range else { return Ok((object.bytes.clone(), None)) };
-    let size = object.bytes.len();
-    let range = range.check(size as u64)?;
-    let (start, end) = (range.start as usize, range.end as usize);
-    let content_range = format!("bytes {start}-{}/{size}", end - 1);
-    Ok((object.bytes.slice(start..end), Some(content_range)))
-}
-
-/// From the header itself, since not every operation of the library hands it on.
-fn condition(headers: &HeaderMap, name: HeaderName) -> S3Result<Option<ETagCondition>> {
-    let condition =
-        headers.get(name).map(|value| ETagCondition::parse_http_header(value.as_bytes()));
-    condition.transpose().map_err(|error| s3_error!(error, InvalidArgument, "this is no condition"))
-}
-
-fn attributes(metadata: Option<Metadata>, content_type: Option<ContentType>) -> Attributes {
-    Attributes { metadata: metadata.unwrap_or_default(), content_type }
-}
-
-fn listed(name: &str, object: &StoredObject) -> Object {
-    Object {
-        key: Some(name.to_owned()),
-        e_tag: Some(strong(object)),
-        last_modified: Some(object.modified.into()),
-        size: Some(length(&object.bytes)),
-        ..Default::default()
-    }
-}
-
-fn failure(key: String, error: &S3Error) -> Error {
-    Error {
-        code: Some(error.code().as_str().to_owned()),
-        message: error.message().map(str::to_owned),
-        key: Some(key),
-        ..Default::default()
-    }
-}
-
-fn strong(object: &StoredObject) -> ETag {
-    ETag::Strong(object.etag.clone())
-}
-
-fn length(bytes: &Bytes) -> i64 {
-    i64::try_from(bytes.len()).unwrap_or(i64::MAX)
-}
-
-fn to_token(name: &str) -> String {
-    HEXLOWER.encode(name.as_bytes())
-}
-
-fn from_token(token: &str) -> S3Result<String> {
-    let name = HEXLOWER.decode(token.as_bytes()).ok();
-    name.and_then(|name| String::from_utf8(name).ok())
-        .ok_or_else(|| s3_error!(InvalidArgument, "this is no continuation token"))
 }

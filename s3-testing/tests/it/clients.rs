@@ -2,16 +2,11 @@
 
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::{ClientOptions, RetryConfig};
-use s3_testing::{Credentials, S3Server, SignedClient};
+use s3_testing::{Credentials, S3Server};
 
 /// `object_store` on the server's own bucket.
 pub(crate) fn client(server: &S3Server) -> AmazonS3 {
     builder(&server.endpoint(), server.bucket(), server.credentials()).build().unwrap()
-}
-
-/// Single requests to the server.
-pub(crate) fn requests(server: &S3Server) -> SignedClient {
-    SignedClient::new(&server.endpoint(), server.region(), server.credentials())
 }
 
 /// `object_store` without retries, so that a test sees what the server said.

@@ -7,6 +7,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod by_hand;
 mod clients;
 mod conditions;
 mod listing;

@@ -5,7 +5,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, UpdateVersion};
 use s3_testing::{Method, Oddities, S3Server};
 
-use crate::clients::{client, requests};
+use crate::clients::client;
 
 fn update(etag: &str) -> PutMode {
     PutMode::Update(UpdateVersion { e_tag: Some(etag.to_owned()), version: None })
@@ -29,7 +29,7 @@ fn a_server_can_ignore_the_conditions_of_deletions() {
     let server = S3Server::start_with(oddities);
     server.put_raw("a", "x");
     let headers = [("if-match", "nonsense")];
-    let reply = requests(&server).send(Method::DELETE, "/test-bucket/a", &headers, "").unwrap();
+    let reply = server.client().send(Method::DELETE, "/test-bucket/a", &headers, "").unwrap();
     assert_eq!(reply.status(), 204);
     assert!(server.names().is_empty());
 }

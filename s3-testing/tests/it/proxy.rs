@@ -9,6 +9,7 @@ use object_store::path::Path;
 use object_store::{ClientOptions, Error, ObjectStore, ObjectStoreExt, PutMode};
 use s3_testing::{Answer, Fault, FaultProxy, Gate, Matcher, Method, S3Server, StatusCode};
 
+use crate::by_hand::{get_request, until_the_end};
 use crate::clients::builder;
 use crate::targets::{Target, targets};
 
@@ -105,16 +106,6 @@ async fn an_answer_of_the_proxy_keeps_the_request_from_the_server() {
     }
 }
 
-/// Sends a request by hand and returns what is said until the connection ends, and how it ends.
-fn until_the_end(proxy: &FaultProxy, method: &str, path: &str) -> (String, Option<ErrorKind>) {
-    let address = proxy.endpoint().replace("http://", "");
-    let mut stream = TcpStream::connect(&address).unwrap();
-    write!(stream, "{method} {path} HTTP/1.1\r\nhost: {address}\r\n\r\n").unwrap();
-    let mut said = Vec::new();
-    let end = stream.read_to_end(&mut said).err().map(|error| error.kind());
-    (String::from_utf8(said).unwrap(), end)
-}
-
 #[test]
 fn a_reset_is_a_reset_on_the_wire() {
     let server = S3Server::start();
@@ -122,7 +113,7 @@ fn a_reset_is_a_reset_on_the_wire() {
     proxy.on(Matcher::any().path_prefix("/before"), Fault::Reset);
     proxy.on(Matcher::any().path_prefix("/after"), Fault::LoseReply);
     for path in ["/before", "/after"] {
-        let (said, end) = until_the_end(&proxy, "GET", path);
+        let (said, end) = until_the_end(&proxy.endpoint(), &get_request(&proxy.endpoint(), path));
         assert_eq!((said.as_str(), end), ("", Some(ErrorKind::ConnectionReset)));
     }
     let forwarded: Vec<_> = proxy.requests().iter().map(|seen| seen.forwarded).collect();
@@ -153,7 +144,8 @@ async fn a_truncated_body_ends_early_under_its_full_length() {
         error.unwrap_err();
 
         // Whoever may not read it still gets a body, of the complaint.
-        let (said, end) = until_the_end(&proxy, "GET", &target.path("a"));
+        let (said, end) =
+            until_the_end(&proxy.endpoint(), &get_request(&proxy.endpoint(), &target.path("a")));
         let (head, body) = said.split_once("\r\n\r\n").unwrap();
         let announced =
             head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();

@@ -1,4 +1,4 @@
-//! The servers that the proxy is tried before.
+//! The servers that tests run on: the one in this process, and a real one.
 
 use object_store::aws::AmazonS3;
 use s3_testing::{Credentials, FaultProxy, RealServer, S3Server, SignedClient};
@@ -6,12 +6,19 @@ use s3_testing::{Credentials, FaultProxy, RealServer, S3Server, SignedClient};
 use crate::clients::builder;
 
 /// A server with a bucket.
+#[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) endpoint: String,
     pub(crate) bucket: String,
-    credentials: Credentials,
-    /// The one in this process lives as long as the target.
-    _server: Option<S3Server>,
+    pub(crate) credentials: Credentials,
+    pub(crate) server: Server,
+}
+
+/// What is behind the endpoint.
+#[derive(Debug)]
+pub(crate) enum Server {
+    InProcess(S3Server),
+    Real(RealServer),
 }
 
 /// The server in this process, and the real one if the environment names it.
@@ -21,13 +28,13 @@ pub(crate) fn targets() -> Vec<Target> {
         endpoint: server.endpoint(),
         bucket: server.bucket().to_owned(),
         credentials: server.credentials().clone(),
-        _server: Some(server),
+        server: Server::InProcess(server),
     }];
     targets.extend(RealServer::from_env().map(|server| Target {
         endpoint: server.endpoint().to_owned(),
         bucket: server.bucket().to_owned(),
         credentials: server.credentials().clone(),
-        _server: None,
+        server: Server::Real(server),
     }));
     targets
 }
@@ -50,6 +57,25 @@ impl Target {
     /// Single requests through a proxy.
     pub(crate) fn requests_through(&self, proxy: &FaultProxy) -> SignedClient {
         SignedClient::new(&proxy.endpoint(), "us-east-1", &self.credentials)
+    }
+
+    /// The keys of a user who may not list.
+    pub(crate) fn limited(&self) -> &Credentials {
+        match &self.server {
+            Server::InProcess(server) => server.limited_credentials(),
+            Server::Real(server) => server.limited_credentials(),
+        }
+    }
+
+    pub(crate) fn unfinished_uploads(&self) -> Vec<String> {
+        match &self.server {
+            Server::InProcess(server) => server.unfinished_uploads(),
+            Server::Real(server) => server.unfinished_uploads(),
+        }
+    }
+
+    pub(crate) fn is_real(&self) -> bool {
+        matches!(self.server, Server::Real(_))
     }
 
     /// The path of an object on the wire.
