@@ -1,11 +1,13 @@
 //! A store that writes below later, and less often: what is pending lies over what is below.
 
+mod calls;
 mod changes;
 mod failures;
 mod options;
 mod refusals;
 mod shared;
 mod state;
+mod steps;
 mod view;
 mod writer;
 
@@ -184,10 +186,10 @@ impl<S: Datastore> WriteBehind<S> {
         }
         let (inner, shared) = (Arc::clone(&self.inner), Arc::clone(&self.shared));
         let write = move || {
-            let result = block_on(writer::run(&*inner, &shared));
+            let error = block_on(writer::run(&*inner, &shared));
             // Whoever waits for the end may want to open the store below again.
             drop(inner);
-            shared.state().end(result);
+            shared.state().end(error);
         };
         let thread = std::thread::Builder::new().name("write-behind".to_owned()).spawn(write);
         thread.map_err(|error| {

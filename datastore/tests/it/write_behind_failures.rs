@@ -169,6 +169,7 @@ fn a_close_that_fails_leaves_what_was_not_written() {
     break_commits(&setup, Position::From(0), BROKEN);
     let error = block_on(setup.store.close()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.source().unwrap().to_string().contains("injected"));
     assert_eq!(setup.fault.calls(Operation::Commit), 1);
     assert_eq!(block_on(setup.store.get(&A)).unwrap_err().kind(), ErrorKind::Closed);
     block_on(setup.store.close()).unwrap();

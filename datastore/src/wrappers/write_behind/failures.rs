@@ -6,9 +6,18 @@ use crate::{Error, ErrorKind, Outcome};
 
 /// To whoever asked for everything to be written.
 pub(super) fn of_flush(error: &Arc<Error>) -> Error {
+    of_all(error, "pending writes could not be written; they are kept")
+}
+
+/// To whoever closes.
+pub(super) fn of_close(error: &Arc<Error>) -> Error {
+    of_all(error, "not everything could be written and synced before closing")
+}
+
+fn of_all(error: &Arc<Error>, message: &str) -> Error {
     let told = match error.partial() {
         Some(partial) => Error::partial_commit(partial.clone()),
-        None => Error::new(error.kind(), "pending writes could not be written; they are kept"),
+        None => Error::new(error.kind(), message),
     };
     told.with_outcome(Outcome::Unknown).with_source(Arc::clone(error))
 }

@@ -8,15 +8,11 @@ use crate::{Batch, Datastore, Error, ErrorKind, Key, Op, Partial, Result};
 /// Such an operation would hold up everything behind it for ever. What is refused is found by halving:
 /// a store checks a batch before it writes any of it, so that the halves cost little.
 pub(super) async fn commit_what_is_taken(below: &impl Datastore, batch: Batch) -> Result<()> {
-    let result = below.commit(batch.clone()).await;
-    match result {
-        Err(refused)
-            if is_refusal(&refused)
-                && batch.ops.len() > 1
-                && !below.capabilities().atomic_batches =>
-        {
-            Err(commit_in_parts(below, batch, refused).await)
-        }
+    if below.capabilities().atomic_batches || batch.ops.len() < 2 {
+        return below.commit(batch).await;
+    }
+    match below.commit(batch.clone()).await {
+        Err(refused) if is_refusal(&refused) => Err(commit_in_parts(below, batch, refused).await),
         result => result,
     }
 }

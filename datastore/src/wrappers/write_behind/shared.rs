@@ -10,8 +10,10 @@ use futures::future::{Either, select};
 use futures::task::AtomicWaker;
 
 use super::WriteBehindOptions;
+use super::calls::Handed;
 use super::failures::no_room;
-use super::state::{Handed, Next, State, Work};
+use super::state::{State, Work};
+use super::steps::Next;
 use crate::{Clock, Error, ErrorKind, Outcome, Page, Query, Result};
 
 /// What the wrapper and its writer share.

@@ -1,24 +1,25 @@
 //! What runs on the writer's thread: all writes below.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::join_all;
 
 use super::refusals::commit_what_is_taken;
 use super::shared::Shared;
-use super::state::{Next, Pass, tell};
+use super::state::tell;
+use super::steps::{Next, Pass};
 use crate::{Batch, Condition, Datastore, Error, ErrorKind, Outcome, Page, Query, Result, Want};
 
-/// Writes below until the wrapper is closed or dropped.
+/// Writes below until the wrapper is closed or dropped; returns what closing failed with.
 ///
 /// What is below may need a runtime: it is called as the contract says that it can be, without one. A
 /// panic of it is an error of that call.
-pub(super) async fn run(below: &impl Datastore, shared: &Shared) -> Result<()> {
+pub(super) async fn run(below: &impl Datastore, shared: &Shared) -> Option<Arc<Error>> {
     loop {
         match shared.next().await {
-            Next::Flush(flush) => {
-                let batch = flush.batch.clone();
+            Next::Flush(batch, flush) => {
                 let result = guarded(commit_what_is_taken(below, batch)).await;
                 let atomic = below.capabilities().atomic_batches;
                 shared.state().end_flush(flush, result, atomic, shared.now());
@@ -33,13 +34,13 @@ pub(super) async fn run(below: &impl Datastore, shared: &Shared) -> Result<()> {
                 }
             }
             Next::Close => {
-                let written = shared.state().written();
-                return match written {
-                    Ok(()) => guarded(below.sync()).await,
-                    failed => failed,
+                let unwritten = shared.state().unwritten_for();
+                return match unwritten {
+                    None => guarded(below.sync()).await.err().map(Arc::new),
+                    because => because,
                 };
             }
-            Next::End => return Ok(()),
+            Next::End => return None,
             Next::Wait(_) => {}
         }
     }
