@@ -43,7 +43,7 @@ impl fmt::Display for Cause {
             E::InvalidVersion(None) => f.write_str("the version is none"),
             E::InvalidVersion(Some(version)) => write!(f, "the version is {}", u8::from(*version)),
             E::JournalRecovery(_) => f.write_str("a batch in the journal is not whole"),
-            E::Poisoned => f.write_str("a thread of the engine failed earlier"),
+            E::Poisoned => f.write_str("a thread of the engine failed, as it does on a full disk"),
             E::Locked => f.write_str("the engine's lock is held"),
             E::KeyspaceDeleted => f.write_str("the keyspace was deleted"),
             E::Unrecoverable | E::Storage(L::Unrecoverable) => {

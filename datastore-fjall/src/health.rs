@@ -102,3 +102,34 @@ fn shut_down(cause: Cause) -> Error {
 
 const PROBE: &str = "PROBE.tmp";
 const PROBE_BYTES: usize = 256 << 10;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+mod tests {
+    use super::*;
+
+    fn cause_after_poison(directory: &Path) -> String {
+        let health = Health::new(directory);
+        let error = health.write_failed(fjall::Error::Poisoned);
+        assert_eq!((error.kind(), error.outcome()), (ErrorKind::Closed, Some(Outcome::NotApplied)));
+        std::error::Error::source(&error).unwrap().to_string()
+    }
+
+    #[test]
+    fn a_thread_that_failed_where_there_is_space_left_failed_for_no_known_reason() {
+        let directory = tempfile::tempdir().unwrap();
+        let cause = cause_after_poison(directory.path());
+        assert!(cause.contains("a thread of the engine failed"), "{cause}");
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_thread_that_failed_where_there_is_no_space_failed_for_that() {
+        let directory = tempfile::tempdir().unwrap();
+        // Takes nothing, as a full disk.
+        std::os::unix::fs::symlink("/dev/full", directory.path().join(PROBE)).unwrap();
+        let cause = cause_after_poison(directory.path());
+        assert!(cause.contains("No space left"), "{cause}");
+    }
+}

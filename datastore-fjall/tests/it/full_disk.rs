@@ -329,7 +329,9 @@ fn check_read_error(error: &Error) {
     let kinds = [ErrorKind::Unavailable, ErrorKind::Closed];
     assert!(kinds.contains(&error.kind()), "{error:?}");
     let cause = std::error::Error::source(error).unwrap_or_else(|| panic!("a cause: {error:?}"));
-    assert!(cause.to_string().contains("No space left"), "a cause that says why: {cause}");
+    // Or a thread of the engine found no space, and gave back by now what it had taken.
+    let why = ["No space left", "full disk"];
+    assert!(why.iter().any(|why| cause.to_string().contains(why)), "a cause in words: {cause}");
 }
 
 /// Writes a file of so many bytes.
