@@ -44,7 +44,7 @@ async fn pages_follow_each_other_in_byte_order_at_any_size() {
                     ..PaginatedListOptions::default()
                 };
                 let page = client.list_paginated(Some("a"), options).await.unwrap();
-                assert!(page.result.objects.len() <= size);
+                assert!(page.result.objects.len() <= size && listed.len() < NAMES.len());
                 listed
                     .extend(page.result.objects.into_iter().map(|meta| meta.location.to_string()));
                 token = page.page_token;
@@ -103,12 +103,27 @@ async fn a_delimiter_groups_names_and_pages_repeat_no_group() {
         let page = client.list_paginated(None, options).await.unwrap();
         entries.extend(page.result.common_prefixes.iter().map(ToString::to_string));
         entries.extend(page.result.objects.iter().map(|meta| meta.location.to_string()));
+        assert!(entries.len() <= 5, "{entries:?}");
         token = page.page_token;
         if token.is_none() {
             break;
         }
     }
     assert_eq!(entries, ["a", "d", "e", "f", "g"]);
+}
+
+#[tokio::test]
+async fn a_page_has_a_thousand_entries_at_most_whatever_is_asked() {
+    let server = S3Server::start();
+    for n in 0..1001 {
+        server.put_raw(&format!("{n:04}"), "");
+    }
+    for (asked, got) in [(None, 1000), (Some(5000), 1000), (Some(999), 999)] {
+        let options = PaginatedListOptions { max_keys: asked, ..PaginatedListOptions::default() };
+        let page = client(&server).list_paginated(None, options).await.unwrap();
+        assert_eq!(page.result.objects.len(), got);
+        assert!(page.page_token.is_some());
+    }
 }
 
 #[tokio::test]

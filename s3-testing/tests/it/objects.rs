@@ -102,6 +102,21 @@ async fn bulk_deletion_deletes_what_it_names() {
 }
 
 #[test]
+fn a_bulk_deletion_of_more_than_a_thousand_is_refused_whole() {
+    let server = S3Server::start();
+    server.put_raw("0", "");
+    let delete = |n: usize| {
+        let objects: String = (0..n).map(|n| format!("<Object><Key>{n}</Key></Object>")).collect();
+        let body = format!("<Delete>{objects}</Delete>");
+        server.client().send(Method::POST, "/test-bucket?delete", &[], body).unwrap().status()
+    };
+    assert_eq!(delete(1001), 400);
+    assert_eq!(server.names(), ["0"]);
+    assert_eq!(delete(1000), 200);
+    assert!(server.names().is_empty());
+}
+
+#[test]
 fn the_back_door_writes_names_that_no_client_writes() {
     let server = S3Server::start();
     for name in ["x%41", "dir/", "a//b"] {
