@@ -22,7 +22,7 @@ use crate::probe::Held;
 use crate::remote::{Remote, When, is_condition};
 use crate::runtime;
 
-const LEASE: &str = "writer";
+pub(crate) const LEASE: &str = "writer";
 
 /// A lease that is held, and renewed in the background.
 #[derive(Debug)]

@@ -39,6 +39,7 @@ mod probe;
 mod reads;
 mod refusal;
 mod remote;
+mod removal;
 mod retry;
 mod runtime;
 mod store;

@@ -10,7 +10,7 @@ use crate::remote::{Remote, When};
 /// what objects carry (`metadata.rs`).
 const LAYOUT: &str = "datastore-s3 1";
 
-const MARKER: &str = "format";
+pub(crate) const MARKER: &str = "format";
 
 /// Makes sure that there is a store of this layout; makes one if `create`.
 pub(crate) async fn ensure(remote: &Remote, names: &Names, create: bool) -> Result<()> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 use datastore::{Clock, Conditions, Result, SystemClock};
 
 use crate::core::Core;
+use crate::names::Names;
 use crate::{Bucket, ObjectDatastore, Retry};
 
 /// How a store in a bucket is opened.
@@ -131,6 +132,47 @@ impl ObjectOptions {
     #[must_use]
     pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock, ..self }
+    }
+
+    /// Looks at what can be told without the server: whether the prefix is one.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](datastore::ErrorKind::InvalidInput) for a prefix that is not one.
+    pub fn check(&self) -> Result<()> {
+        Names::below(&self.prefix).map(drop)
+    }
+
+    /// Removes a store without entries: the objects that it keeps for itself. Nobody else may have it
+    /// open.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](datastore::ErrorKind::InvalidInput) for a store that has entries; and as
+    /// [`open`](Self::open), [`NotFound`](datastore::ErrorKind::NotFound) where there is no store.
+    ///
+    /// # Examples
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// use std::sync::Arc;
+    ///
+    /// use datastore::{Datastore, DatastoreExt, key};
+    /// use datastore_s3::{Bucket, ObjectOptions};
+    /// use object_store::memory::InMemory;
+    ///
+    /// let bucket = Bucket::over(Arc::new(InMemory::new()), "memory");
+    /// let options = ObjectOptions::new().prefix("scratch");
+    /// let store = options.clone().open(bucket.clone()).await?;
+    /// store.put(&key!("/a"), "1").await?;
+    /// assert!(options.clone().remove(bucket.clone()).await.is_err());
+    /// store.delete(&key!("/a")).await?;
+    /// store.close().await?;
+    /// options.remove(bucket).await?;
+    /// # Ok::<(), datastore::Error>(()) }).unwrap();
+    /// ```
+    pub async fn remove(self, bucket: Bucket) -> Result<()> {
+        let conditions = Some(Conditions::Unsupported);
+        let beside = Self { access: Access::Shared, create: false, conditions, ..self };
+        let store = beside.open(bucket).await?;
+        store.remove().await
     }
 
     /// Opens the store.

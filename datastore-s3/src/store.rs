@@ -7,7 +7,7 @@ use datastore::{
 };
 
 use crate::core::Core;
-use crate::{Access, check, commits, pages, reads, runtime};
+use crate::{Access, check, commits, pages, reads, removal, runtime};
 
 /// A store in a bucket: an object for each key.
 ///
@@ -30,6 +30,11 @@ pub struct ObjectDatastore {
 impl ObjectDatastore {
     pub(crate) fn new(core: Arc<Core>) -> Self {
         Self { core }
+    }
+
+    /// Deletes what the store keeps for itself, if it keeps nothing else.
+    pub(crate) async fn remove(&self) -> Result<()> {
+        self.run(|core| async move { removal::remove(&core).await }).await
     }
 
     async fn run<T, F>(&self, work: impl FnOnce(Arc<Core>) -> F) -> Result<T>
