@@ -6,7 +6,7 @@ use datastore::{Datastore, DatastoreExt, Key, Namespace, Query};
 
 use crate::failure::{Failure, Result};
 
-/// A namespace in a store, with a name that nobody else has, to try things in.
+/// A namespace in a store to try things in.
 #[derive(Clone)]
 pub(crate) struct Scratch {
     store: Arc<dyn Datastore>,
@@ -14,9 +14,8 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
-    pub(crate) fn new(store: &Arc<dyn Datastore>) -> Result<Self> {
-        let random = RandomState::new().build_hasher().finish();
-        let prefix = Key::from_segments([format!("dstore-scratch-{random:016x}")])?;
+    pub(crate) fn new(store: &Arc<dyn Datastore>, name: &str) -> Result<Self> {
+        let prefix = Key::from_segments([name])?;
         let inside = Arc::new(Namespace::new(Arc::clone(store), prefix));
         Ok(Self { store: Arc::clone(store), inside })
     }
@@ -61,6 +60,11 @@ impl Scratch {
     }
 }
 
+/// A name that nobody else has.
+pub(crate) fn name() -> String {
+    format!("dstore-scratch-{:016x}", RandomState::new().build_hasher().finish())
+}
+
 /// How long to wait for commits that are under way.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -78,7 +82,7 @@ mod tests {
         fault.inject(Operation::Commit, Position::Nth(0), Injected::Delay(an_hour));
         let store: Arc<dyn Datastore> = fault.clone();
 
-        let scratch = Scratch::new(&store).unwrap();
+        let scratch = Scratch::new(&store, &name()).unwrap();
         let inside = scratch.inside();
         let writer = tokio::spawn(async move { inside.put(&key!("/a"), "1").await });
         while clock.sleepers() == 0 {

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
-use crate::scratch::Scratch;
+use crate::scratch::{self, Scratch};
 use crate::store_arg::StoreArg;
 
 /// The stores that a command opened, to be closed however it ends.
@@ -18,11 +18,24 @@ pub(crate) struct Stores(Arc<Mutex<Opened>>);
 struct Opened {
     stores: Vec<Arc<dyn Datastore>>,
     scratches: Vec<Scratch>,
+    /// Stores that are only there for this command.
+    remove: Vec<StoreUrl>,
     directories: Vec<TempDir>,
 }
 
 impl Stores {
-    /// Opens a store that is to be read: one that is not there is not created.
+    /// Opens a store that is only read, beside whoever writes it where that is possible: one that is not
+    /// there is not created.
+    pub(crate) async fn open_to_read(&self, store: &StoreArg) -> Result<Arc<dyn Datastore>> {
+        self.open_url_to_read(&store.url()?).await
+    }
+
+    /// As [`open_to_read`](Self::open_to_read), of a URL that was parsed.
+    pub(crate) async fn open_url_to_read(&self, url: &StoreUrl) -> Result<Arc<dyn Datastore>> {
+        self.open(&url.clone().for_reading(), url).await
+    }
+
+    /// Opens a store that is to be written: one that is not there is not created.
     pub(crate) async fn open_existing(&self, store: &StoreArg) -> Result<Arc<dyn Datastore>> {
         self.open_existing_url(&store.url()?).await
     }
@@ -33,11 +46,6 @@ impl Stores {
     }
 
     /// Opens a store that is to be written: one that is not there is created.
-    pub(crate) async fn open_or_create(&self, store: &StoreArg) -> Result<Arc<dyn Datastore>> {
-        self.open_url(&store.url()?).await
-    }
-
-    /// As [`open_or_create`](Self::open_or_create), of a URL that was parsed.
     pub(crate) async fn open_url(&self, url: &StoreUrl) -> Result<Arc<dyn Datastore>> {
         self.open(url, url).await
     }
@@ -51,7 +59,7 @@ impl Stores {
             if is_missing {
                 failure.exit = Exit::Unavailable;
                 failure =
-                    failure.hint("look at the path; `put`, `import` and `copy` create a store");
+                    failure.hint("look at the URL; `put`, `import` and `copy` create a store");
             }
             failure
         })?;
@@ -59,9 +67,25 @@ impl Stores {
         Ok(store)
     }
 
-    /// A part of `store` to try things in, removed however the command ends.
-    pub(crate) fn scratch(&self, store: &Arc<dyn Datastore>) -> Result<Scratch> {
-        let scratch = Scratch::new(store)?;
+    /// A place to try things in, removed however the command ends: a store of its own where there can be
+    /// one in the place of this one, which is then left alone, and otherwise a part of it.
+    pub(crate) async fn scratch(&self, store: &StoreArg) -> Result<Scratch> {
+        let url = store.url()?;
+        let name = scratch::name();
+        let beside = url.scratch(&name).map_err(Failure::from)?;
+        let base = match &beside {
+            Some(beside) => {
+                // Noted first: where it is interrupted, something may be there.
+                self.lock().remove.push(beside.clone());
+                let opened = self.open(beside, &url).await;
+                if opened.is_err() {
+                    self.lock().remove.clear();
+                }
+                opened?
+            }
+            None => self.open_url(&url).await?,
+        };
+        let scratch = Scratch::new(&base, &name)?;
         self.lock().scratches.push(scratch.clone());
         Ok(scratch)
     }
@@ -77,7 +101,7 @@ impl Stores {
 
     /// Removes what was scratch and closes every store; the first failure is told once all is done.
     pub(crate) async fn close(&self) -> Result<()> {
-        let Opened { stores, scratches, directories } = std::mem::take(&mut *self.lock());
+        let Opened { stores, scratches, remove, directories } = std::mem::take(&mut *self.lock());
         let mut result = Ok(());
         for scratch in scratches {
             result = result.and(scratch.remove().await);
@@ -86,6 +110,17 @@ impl Stores {
             let closed = store.close().await;
             let failed = |error| Failure::from(error).during("cannot close the store cleanly");
             result = result.and(closed.map_err(failed));
+        }
+        for url in remove {
+            let removed = match url.remove().await {
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+                removed => removed,
+            };
+            let failed = |error| {
+                let failure = Failure::from(error).during("cannot remove the scratch store");
+                failure.hint(format!("remove what is below {} yourself", url.redacted()))
+            };
+            result = result.and(removed.map_err(failed));
         }
         for directory in directories {
             let failed = |error| Failure::io("cannot remove the temporary directory", error);

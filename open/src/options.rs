@@ -1,19 +1,26 @@
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use datastore::{Error, ErrorKind, Key, Result};
 
 /// An option that URLs of a backend may have.
+#[derive(PartialEq, Eq)]
 pub(crate) struct OptionSpec {
     pub(crate) name: &'static str,
     pub(crate) values: &'static str,
     pub(crate) about: &'static str,
-    /// Whether its value must not be shown.
-    pub(crate) secret: bool,
+    /// Whether its value is a URL, in which somebody may have left a secret.
+    pub(crate) is_url: bool,
 }
 
 impl OptionSpec {
     pub(crate) const fn new(name: &'static str, values: &'static str, about: &'static str) -> Self {
-        Self { name, values, about, secret: false }
+        Self { name, values, about, is_url: false }
+    }
+
+    pub(crate) const fn url(self) -> Self {
+        Self { is_url: true, ..self }
     }
 }
 
@@ -54,6 +61,32 @@ impl Options {
         }
         let known: Vec<String> = values.iter().map(|(known, _)| format!("`{known}`")).collect();
         Err(refused(name, text, &format!("write {}", known.join(" or "))))
+    }
+
+    pub(crate) fn number(
+        &self,
+        name: &str,
+        range: RangeInclusive<usize>,
+    ) -> Result<Option<usize>> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        let (start, end) = range.into_inner();
+        let write = || format!("write a number from {start} to {end}");
+        Ok(Some(number.ok_or_else(|| refused(name, text, &write()))?))
+    }
+
+    pub(crate) fn time(
+        &self,
+        name: &str,
+        range: RangeInclusive<Duration>,
+    ) -> Result<Option<Duration>> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        let time = parse_time(text).filter(|time| range.contains(time));
+        let write = || {
+            let (start, end) = (range.start(), range.end());
+            format!("write a time such as `30s`, `500ms`, `5m`, from {start:?} to {end:?}")
+        };
+        Ok(Some(time.ok_or_else(|| refused(name, text, &write()))?))
     }
 
     pub(crate) fn size(&self, name: &str) -> Result<Option<u64>> {
@@ -99,7 +132,20 @@ fn parse_size(text: &str) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(factor)
 }
 
-/// Only options that are not secret have values that can be refused here.
+fn parse_time(text: &str) -> Option<Duration> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor: u64 = match unit {
+        "ms" => 1,
+        "" | "s" => 1000,
+        "m" => 60 * 1000,
+        "h" => 60 * 60 * 1000,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(factor).map(Duration::from_millis)
+}
+
+/// Of options whose values may be shown.
 fn refused(name: &str, value: &str, what_to_do: &str) -> Error {
     let message = format!("option `{name}` cannot be {value:?}: {what_to_do}");
     Error::new(ErrorKind::InvalidInput, message)

@@ -10,6 +10,8 @@ pub(crate) enum Place {
     OfItsOwn,
     /// In this directory.
     Path(PathBuf),
+    /// On this server, at this path: a bucket, and the segments of a prefix in it.
+    Bucket { server: String, path: Vec<String> },
 }
 
 /// The path that `location`, the part of a URL after `scheme:`, names: `rel`, `./rel`, `/abs`

@@ -1,5 +1,3 @@
-use std::path::Path;
-
 use datastore::{Key, Result};
 
 use crate::StoreUrl;
@@ -13,12 +11,13 @@ pub enum Relation {
     /// One store, in two namespaces that do not meet. It cannot be opened twice at a time: open
     /// [`without_namespace`](StoreUrl::without_namespace) and wrap it twice.
     Beside,
-    /// The same entries, or some of them: one namespace holds the other, or one directory does.
+    /// The same entries, or some of them: one namespace holds the other, or one directory or prefix does.
     Overlapping,
 }
 
 /// How what `a` and `b` reach lies to each other, whatever way their paths are written: relative or
-/// absolute, with `.` and `..`, through symbolic links.
+/// absolute, with `.` and `..`, through symbolic links. Buckets are the same on the same server under the
+/// same name; of two names of one server nothing is known.
 ///
 /// # Errors
 /// [`ErrorKind::Unavailable`](datastore::ErrorKind::Unavailable) if a path cannot be resolved.
@@ -33,13 +32,21 @@ pub enum Relation {
 /// # Ok::<(), datastore::Error>(())
 /// ```
 pub fn relation(a: &StoreUrl, b: &StoreUrl) -> Result<Relation> {
-    let (Place::Path(a_path), Place::Path(b_path)) = (a.place()?, b.place()?) else {
-        return Ok(Relation::Apart);
+    let (same, nested) = match (a.place()?, b.place()?) {
+        (Place::Path(a), Place::Path(b)) => {
+            let (a, b) = (canonical(&a)?, canonical(&b)?);
+            (a == b, a.starts_with(&b) || b.starts_with(&a))
+        }
+        (Place::Bucket { server: a_server, path: a }, Place::Bucket { server, path: b })
+            if a_server == server =>
+        {
+            (a == b, a.starts_with(&b) || b.starts_with(&a))
+        }
+        _ => (false, false),
     };
-    let (a_path, b_path) = (canonical(&a_path)?, canonical(&b_path)?);
-    Ok(if a_path == b_path {
+    Ok(if same {
         relation_of_namespaces(a.namespace()?.as_ref(), b.namespace()?.as_ref())
-    } else if holds(&a_path, &b_path) || holds(&b_path, &a_path) {
+    } else if nested {
         Relation::Overlapping
     } else {
         Relation::Apart
@@ -52,10 +59,6 @@ pub fn relation(a: &StoreUrl, b: &StoreUrl) -> Result<Relation> {
 /// As [`relation`].
 pub fn same_store(a: &StoreUrl, b: &StoreUrl) -> Result<bool> {
     Ok(relation(a, b)? != Relation::Apart)
-}
-
-fn holds(outer: &Path, inner: &Path) -> bool {
-    inner.starts_with(outer)
 }
 
 fn relation_of_namespaces(a: Option<&Key>, b: Option<&Key>) -> Relation {

@@ -90,12 +90,75 @@ impl StoreUrl {
     /// choice and the URL does not say.
     #[must_use]
     pub fn existing(mut self) -> Self {
-        if self.backend.options.iter().any(|spec| spec.name == CREATE)
-            && self.options.get(CREATE).is_none()
-        {
-            self.options.add(CREATE, "false".to_owned());
-        }
+        self.set_default(CREATE, "false");
         self
+    }
+
+    /// The same URL, but opening it does not create a store that is not there, and takes it for reading
+    /// alone; where the backend has a choice and the URL does not say.
+    ///
+    /// # Examples
+    /// ```
+    /// use datastore_open::StoreUrl;
+    ///
+    /// let url: StoreUrl = "s3://bucket/node".parse()?;
+    /// assert_eq!(url.for_reading().to_string(), "s3://bucket/node?access=read&create=false");
+    /// # Ok::<(), datastore::Error>(())
+    /// ```
+    #[must_use]
+    pub fn for_reading(self) -> Self {
+        let mut url = self.existing();
+        url.set_default(ACCESS, "read");
+        url
+    }
+
+    /// The URL of a store of its own within the place of this one, to try things in without opening this
+    /// one; [`remove`](Self::remove) it when done. `None` where a namespace in the store itself has to do.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] if there cannot be a store of this name there.
+    ///
+    /// # Examples
+    /// ```
+    /// use datastore_open::StoreUrl;
+    ///
+    /// let url: StoreUrl = "s3://bucket/node?region=eu-central-1".parse()?;
+    /// let scratch = url.scratch("scratch-1")?.expect("a bucket has room");
+    /// assert_eq!(
+    ///     scratch.to_string(),
+    ///     "s3://bucket/node/scratch-1?access=shared&create=true&region=eu-central-1"
+    /// );
+    /// assert!("memory:".parse::<StoreUrl>()?.scratch("scratch-1")?.is_none());
+    /// # Ok::<(), datastore::Error>(())
+    /// ```
+    pub fn scratch(&self, name: &str) -> Result<Option<Self>> {
+        if self.backend.remove.is_none() {
+            return Ok(None);
+        }
+        let mut url = self.clone().without_namespace();
+        if !url.location.ends_with(b"/") {
+            url.location.push(b'/');
+        }
+        url.location.extend_from_slice(name.as_bytes());
+        for option in [ACCESS, CREATE] {
+            url.options.remove(option);
+        }
+        url.set_default(ACCESS, "shared");
+        url.set_default(CREATE, "true");
+        url.check()?;
+        Ok(Some(url))
+    }
+
+    /// Removes a store without entries: what it keeps for itself. Nobody else may have it open.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] where [`scratch`](Self::scratch) is `None`;
+    /// [`ErrorKind::InvalidInput`] for a store that has entries; and as [`open`](Self::open).
+    pub async fn remove(&self) -> Result<()> {
+        match self.backend.remove {
+            Some(remove) => remove(self).await,
+            None => Err(Error::unsupported(format!("`{}:` removes no store", self.scheme()))),
+        }
     }
 
     /// The same URL with one more option.
@@ -140,7 +203,29 @@ impl StoreUrl {
         (self.backend.place)(self)
     }
 
+    /// The refusal of what looks like credentials.
+    pub(crate) fn refuse_credentials(&self) -> Error {
+        let instead = match self.backend.credentials {
+            Some(variables) => format!("set {variables} in the environment"),
+            None => format!("`{}:` needs none", self.scheme()),
+        };
+        invalid(format!("credentials do not belong into a URL, where others see them: {instead}"))
+    }
+
+    fn set_default(&mut self, name: &str, value: &str) {
+        if self.backend.options().any(|spec| spec.name == name) && self.options.get(name).is_none()
+        {
+            self.options.add(name, value.to_owned());
+        }
+    }
+
     fn add_option(&mut self, name: &str, value: String) -> Result<()> {
+        if !self.specs().any(|spec| spec.name == name)
+            && self.backend.credentials.is_some()
+            && SECRETS.iter().any(|part| name.to_ascii_lowercase().contains(part))
+        {
+            return Err(self.refuse_credentials());
+        }
         if !self.specs().any(|spec| spec.name == name) {
             let known: Vec<String> =
                 self.specs().map(|spec| format!("`{}` ({})", spec.name, spec.values)).collect();
@@ -158,7 +243,7 @@ impl StoreUrl {
     }
 
     fn specs(&self) -> impl Iterator<Item = &'static OptionSpec> + use<> {
-        self.backend.options.iter().chain(COMMON)
+        self.backend.options().chain(COMMON)
     }
 
     fn check(&self) -> Result<()> {
@@ -169,6 +254,10 @@ impl StoreUrl {
 
 const NAMESPACE: &str = "namespace";
 const CREATE: &str = "create";
+const ACCESS: &str = "access";
+
+/// What the names of options have in them that are meant as credentials.
+const SECRETS: &[&str] = &["key", "secret", "token", "password", "credential", "sas", "user"];
 
 impl FromStr for StoreUrl {
     type Err = Error;
@@ -238,9 +327,19 @@ impl<'de> Deserialize<'de> for StoreUrl {
 /// ```
 pub fn url_help() -> String {
     let mut lines = Vec::new();
-    for backend in BACKENDS {
-        lines.push(format!("{:<12} {}", backend.form, backend.about));
-        lines.extend(backend.options.iter().map(describe));
+    for (number, backend) in BACKENDS.iter().enumerate() {
+        lines.push(format!("{:<22} {}", backend.form, backend.about));
+        for group in backend.options {
+            let mut earlier = BACKENDS.iter().take(number);
+            match earlier.find(|earlier| earlier.options.contains(group)) {
+                None => lines.extend(group.iter().map(describe)),
+                Some(earlier) => {
+                    let names: Vec<&str> = group.iter().map(|spec| spec.name).collect();
+                    let names = names.join(" ");
+                    lines.push(format!("  as `{}:` has them: {names}", earlier.scheme));
+                }
+            }
+        }
     }
     lines.push("and of each".to_owned());
     lines.extend(COMMON.iter().map(describe));

@@ -12,7 +12,7 @@ use crate::store_arg::StoreArg;
 #[derive(Args)]
 #[command(after_help = "Examples:
   dstore check fjall:data && echo sound
-  dstore check fjall:data --json        {\"entries\",\"bytes\",\"problems\":[{\"place\",\"what\"}],\"more_problems\"}
+  dstore check fjall:data --json        {\"entries\",\"bytes\",\"problems\":[{\"place\",\"what\"}],\"more_problems\",\"foreign\"}
 Exit code 4 if anything is damaged.")]
 pub(crate) struct Check {
     /// URL of the store
@@ -21,7 +21,7 @@ pub(crate) struct Check {
 
 impl Check {
     pub(crate) async fn run(self, context: &mut Context) -> Result<Exit> {
-        let store = context.stores.open_existing(&self.store).await?;
+        let store = context.stores.open_to_read(&self.store).await?;
         let report = store.check().await?;
         let out = &mut context.out;
         if out.is_json() {
@@ -35,6 +35,7 @@ impl Check {
                 "bytes": report.bytes,
                 "problems": problems,
                 "more_problems": report.more_problems,
+                "foreign": report.foreign,
             }))?;
         } else {
             for problem in &report.problems {
@@ -48,6 +49,10 @@ impl Check {
             let bytes = human::bytes(report.bytes);
             let damage = if report.is_clean() { "no damage" } else { "and the damage above" };
             out.line(format_args!("{good} read ({bytes}), {damage}"))?;
+            if report.foreign > 0 {
+                let foreign = human::count(report.foreign);
+                out.line(format_args!("not of this store, and left alone: {foreign}"))?;
+            }
         }
         Ok(if report.is_clean() { Exit::Done } else { Exit::Damaged })
     }

@@ -84,7 +84,7 @@ async fn open(
             let message =
                 format!("{target} is {source}, or one is inside the other: nothing was copied");
             Err(Failure::usage(message)
-                .hint("copy to another directory, or beside it in a namespace"))
+                .hint("copy to another place, or beside it in a namespace"))
         }
         Relation::Beside => {
             let whole = source.clone().without_namespace();
@@ -98,7 +98,7 @@ async fn open(
             Ok((part(source)?, part(target)?))
         }
         Relation::Apart => {
-            let source = context.stores.open_existing_url(source).await?;
+            let source = context.stores.open_url_to_read(source).await?;
             Ok((source, context.stores.open_url(target).await?))
         }
     }

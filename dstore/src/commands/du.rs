@@ -47,7 +47,7 @@ impl Sum {
 impl Du {
     pub(crate) async fn run(self, context: &mut Context) -> Result<Exit> {
         let Self { store, selection, depth } = self;
-        let store = context.stores.open_existing(&store).await?;
+        let store = context.stores.open_to_read(&store).await?;
         let mut groups: BTreeMap<Key, Sum> = BTreeMap::new();
         let mut all = Sum::default();
         let mut entries = store.query(selection.query().sizes_only());

@@ -58,7 +58,7 @@ impl Export {
                 return Err(Failure::usage("--like is for dumps: add --format dump"));
             }
         };
-        let store = frozen(&context.stores.open_existing(&store).await?).await?;
+        let store = frozen(&context.stores.open_to_read(&store).await?).await?;
         let query = selection.query();
         let Some(path) = output.filter(|path| path != Path::new("-")) else {
             let out = &mut context.out;

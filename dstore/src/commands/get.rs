@@ -37,7 +37,7 @@ pub(crate) struct Get {
 impl Get {
     pub(crate) async fn run(self, context: &mut Context) -> Result<Exit> {
         let Self { store, key, output, range } = self;
-        let store = context.stores.open_existing(&store).await?;
+        let store = context.stores.open_to_read(&store).await?;
         let want =
             range.map_or(Want::Value, |ByteRange { offset, len }| Want::Range { offset, len });
         let Some(found) = store.read(&key, want).await? else {

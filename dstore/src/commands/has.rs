@@ -22,7 +22,7 @@ pub(crate) struct Has {
 impl Has {
     pub(crate) async fn run(self, context: &mut Context) -> Result<Exit> {
         let Self { store, key } = self;
-        let has = context.stores.open_existing(&store).await?.has(&key).await?;
+        let has = context.stores.open_to_read(&store).await?.has(&key).await?;
         if context.out.is_json() {
             context.out.object(&json!({ "key": key, "has": has }))?;
         }

@@ -56,7 +56,7 @@ impl Ls {
         };
         let query = Query { after, before, limit, select, ..selection.query() };
         let query = if reverse { query.descending() } else { query };
-        let store = context.stores.open_existing(&store).await?;
+        let store = context.stores.open_to_read(&store).await?;
         let mut entries = store.query(query);
         while let Some(entry) = entries.try_next().await? {
             if context.out.is_json() {

@@ -22,7 +22,7 @@ pub(crate) struct Size {
 impl Size {
     pub(crate) async fn run(self, context: &mut Context) -> Result<Exit> {
         let Self { store, key } = self;
-        let size = context.stores.open_existing(&store).await?.size(&key).await?;
+        let size = context.stores.open_to_read(&store).await?.size(&key).await?;
         if context.out.is_json() {
             context.out.object(&json!({ "key": key, "size": size }))?;
         }

@@ -36,7 +36,7 @@ impl Stat {
     pub(crate) async fn run(self, context: &mut Context) -> Result<Exit> {
         let Self { store, selection } = self;
         let url = store.url()?;
-        let store = context.stores.open_existing(&store).await?;
+        let store = context.stores.open_to_read(&store).await?;
         let mut sums = Sums::default();
         let mut entries = store.query(selection.query().sizes_only());
         while let Some(entry) = entries.try_next().await? {

@@ -14,16 +14,18 @@ pub(super) const BACKEND: Backend = Backend {
     scheme: "fjall",
     form: "fjall:PATH",
     about: "an embedded engine in a directory",
-    options: &[
+    options: &[&[
         OptionSpec::new("cache", "SIZE", "memory for blocks read from disk"),
         OptionSpec::new("memtable", "SIZE", "memory for writes before they go to a table"),
         OptionSpec::new("journal", "SIZE", "most bytes of journals on disk"),
         OptionSpec::new("compression", "none|lz4", "of tables"),
         OptionSpec::new("separate", "SIZE|off", "values from this size lie apart from their keys"),
         OptionSpec::new("create", "true|false", "false: the store must exist already"),
-    ],
+    ]],
+    credentials: None,
     check: |url| settings(url).map(drop),
     open,
+    remove: None,
     place: |url| Ok(Place::Path(path(url)?)),
 };
 

@@ -13,8 +13,10 @@ pub(super) const BACKEND: Backend = Backend {
     form: "memory:",
     about: "in memory: empty when opened, gone when closed",
     options: &[],
+    credentials: None,
     check,
     open,
+    remove: None,
     place: |_| Ok(Place::OfItsOwn),
 };
 

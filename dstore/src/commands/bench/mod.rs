@@ -46,8 +46,7 @@ fn seconds(text: &str) -> std::result::Result<f64, String> {
 impl Bench {
     pub(crate) async fn run(self, context: &mut Context) -> Result<Exit> {
         let Self { store, value_size, seconds, tasks } = self;
-        let store = context.stores.open_or_create(&store).await?;
-        let scratch = context.stores.scratch(&store)?;
+        let scratch = context.stores.scratch(&store).await?;
         let budget = Budget::new(seconds);
         let mut works = Works::new(scratch.inside(), value_size);
 
