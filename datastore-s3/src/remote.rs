@@ -176,21 +176,13 @@ impl Remote {
     ) -> Result<Option<String>, GivenUp> {
         let path = path(name)?;
         let write = WriteId::new().filter(|_| self.bucket.metadata);
-        let attempt = async |in_doubt: bool| {
-            let mode = match when {
-                When::Absent => PutMode::Create,
-                When::Tagged(tag) => {
-                    PutMode::Update(UpdateVersion { e_tag: Some(tag.clone()), version: None })
-                }
-            };
-            let put = self.put_once(&path, &value, mode, write.as_ref()).await;
-            match (put, &write) {
-                (Err(failure), Some(write)) if in_doubt && is_condition(&failure, when) => {
-                    self.wrote(&path, write).await.ok_or(failure)
-                }
-                (put, _) => put,
+        let mode = match when {
+            When::Absent => PutMode::Create,
+            When::Tagged(tag) => {
+                PutMode::Update(UpdateVersion { e_tag: Some(tag.clone()), version: None })
             }
         };
+        let attempt = |_| self.put_once(&path, &value, mode.clone(), write.as_ref());
         match (self.retrier.run(attempt).await, &write) {
             (Err(given_up), Some(write)) if given_up.outcome == Outcome::Unknown => {
                 self.wrote(&path, write).await.ok_or(given_up)
