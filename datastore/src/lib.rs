@@ -2,7 +2,7 @@
 //!
 //! [`Datastore`] is what backends implement, [`DatastoreExt`] what users call, and
 //! [`MemoryDatastore`] the executable specification of both. Wrappers ([`Namespace`], [`ReadOnly`],
-//! [`Fault`]) are stores over any store.
+//! [`Fault`], [`WriteBehind`]) are stores over any store.
 //!
 //! ```
 //! # futures::executor::block_on(async {

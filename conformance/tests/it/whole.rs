@@ -36,6 +36,7 @@ fn all_answer_alike() -> Result<(), Failed> {
     let stores: Vec<(&str, Arc<dyn Factory>)> = vec![
         ("memory", Arc::new(|| async { Ok(MemoryDatastore::new()) })),
         ("stack", Arc::new(|| async { Ok(crate::stacks::stack()) })),
+        ("write_behind", Arc::new(|| async { Ok(crate::stacks::write_behind_stack()) })),
         ("fjall", Arc::new(crate::fjall::fjall())),
         ("sqlite", Arc::new(crate::sqlite::sqlite())),
     ];

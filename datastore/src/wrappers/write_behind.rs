@@ -42,12 +42,12 @@ use state::Work;
 ///
 /// **Back-pressure.** While [`max_keys`](WriteBehindOptions::max_keys) or
 /// [`max_bytes`](WriteBehindOptions::max_bytes) are pending, commits wait, in their order, up to
-/// [`max_wait`](WriteBehindOptions::max_wait). A batch larger than both waits until nothing is
-/// pending, and then goes through as it is.
+/// [`max_wait`](WriteBehindOptions::max_wait). A batch that is larger by itself waits until
+/// nothing is pending, and then goes through as it is.
 ///
 /// **Failures.** What could not be flushed stays pending, and the flush is tried again after a pause that
 /// grows, together with what came since; of a [`PartialCommit`](ErrorKind::PartialCommit), what did not
-/// land. The error is in [`last_flush_error`](Self::last_flush_error) until a flush succeeds. `sync`,
+/// land. What landed of a flush whose outcome is unknown is written again. The error is in [`last_flush_error`](Self::last_flush_error) until a flush succeeds. `sync`,
 /// `close` and all else that flushes first try at once, and fail if that fails. After `close` failed the
 /// store is closed, and what was not written is left to [`unwritten`](Self::unwritten). Where the store
 /// below is best-effort and refuses a key that it cannot hold, that key alone stays pending.

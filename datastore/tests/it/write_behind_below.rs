@@ -14,6 +14,7 @@ use datastore::{
     Fault, Found, Key, MemoryDatastore, Op, Outcome, Page, Query, Result, Survives, SystemClock,
     TestClock, Version, Want, WriteBehind, WriteBehindOptions,
 };
+use futures::FutureExt;
 use futures::task::noop_waker;
 
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
@@ -128,8 +129,9 @@ impl Datastore for Below {
 
     async fn read(&self, key: &Key, want: Want) -> Result<Option<Found>> {
         self.reach(Pause::BeforeRead).await;
-        let found = self.store.read(key, want).await?;
+        // Value and tag of one moment.
         let state = self.state();
+        let found = self.store.read(key, want).now_or_never().unwrap()?;
         Ok(match state.tag(key).filter(|_| state.tags) {
             Some(tag) => found.map(|found| found.with_version(tag)),
             None => found,
@@ -145,24 +147,22 @@ impl Datastore for Below {
 
     async fn commit(&self, mut batch: Batch) -> Result<()> {
         self.reach(Pause::BeforeCommit).await;
-        {
-            let panics = self.state().panics;
-            assert!(!panics, "the store below panics on purpose");
-            let mut state = self.state();
-            state.check(&batch)?;
-            state.commits.push(batch.clone());
-            let commit = state.commits.len();
-            for op in &batch.ops {
-                match op {
-                    Op::Put { key, .. } => drop(state.written_by.insert(key.clone(), commit)),
-                    Op::Delete { key } => drop(state.written_by.remove(key)),
-                }
-            }
-            if state.tags {
-                batch.conditions.clear();
+        let panics = self.state().panics;
+        assert!(!panics, "the store below panics on purpose");
+        let mut state = self.state();
+        state.check(&batch)?;
+        state.commits.push(batch.clone());
+        let commit = state.commits.len();
+        for op in &batch.ops {
+            match op {
+                Op::Put { key, .. } => drop(state.written_by.insert(key.clone(), commit)),
+                Op::Delete { key } => drop(state.written_by.remove(key)),
             }
         }
-        self.store.commit(batch).await
+        if state.tags {
+            batch.conditions.clear();
+        }
+        self.store.commit(batch).now_or_never().unwrap()
     }
 
     async fn snapshot(&self) -> Result<Arc<dyn Datastore>> {

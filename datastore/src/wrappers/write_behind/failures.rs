@@ -19,7 +19,11 @@ fn of_all(error: &Arc<Error>, message: &str) -> Error {
         Some(partial) => Error::partial_commit(partial.clone()),
         None => Error::new(error.kind(), message),
     };
-    told.with_outcome(Outcome::Unknown).with_source(Arc::clone(error))
+    let told = told.with_outcome(Outcome::Unknown).with_source(Arc::clone(error));
+    match error.key() {
+        Some(key) => told.with_key(key.clone()),
+        None => told,
+    }
 }
 
 /// To a synced commit that was part of it: it is pending, and will be tried again.
