@@ -15,8 +15,15 @@ test:
 
 # The tests of object storage that want a real server, which is installed and started for them.
 s3-real:
-    cargo test --no-run --locked -p datastore-s3-testing --test it
-    scripts/ceph-rgw run env REQUIRE_S3_SERVER=1 cargo test --locked -p datastore-s3-testing --test it
+    cargo test --no-run --workspace --locked
+    scripts/ceph-rgw run env REQUIRE_S3_SERVER=1 just s3-tests real::
+
+# The tests against the server that the environment names.
+[private]
+s3-tests filter:
+    cargo test --locked -p datastore-s3-testing --test it
+    cargo test --locked -p datastore-s3 --test conformance --test it -- {{ filter }}
+    cargo test --locked -p datastore-cli --test it -- real_server
 
 # The code is formatted.
 fmt:
@@ -49,6 +56,14 @@ kills times="1000":
 # Ratios to the raw engine in one run; also written to target/ratios.json.
 bench *args:
     cargo run --release --locked -p datastore-benches --bin ratios -- {{ args }}
+
+# Ratios to raw object_store, against one S3 server; merged into target/ratios.json.
+bench-s3 *args:
+    cargo run --release --locked -p datastore-benches --bin s3_ratios -- {{ args }}
+
+# Peak memory of a million puts to object storage.
+s3-memory *args:
+    cargo run --release --locked -p datastore-benches --bin s3_memory -- {{ args }}
 
 # Peak memory of a scan of many keys.
 scan-memory *args:

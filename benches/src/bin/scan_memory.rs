@@ -1,13 +1,14 @@
 //! Measures how much memory a scan of many keys takes, above the engine's own cache.
 #![allow(clippy::print_stdout, reason = "the command prints what it measures")]
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use clap::{Parser, Subcommand};
 use datastore::{Datastore, DatastoreExt, Op, Query};
-use datastore_benches::{BenchRuntime, Data, Result, Tuning, ValueSize, numbered_key, open_fjall};
+use datastore_benches::{
+    BenchRuntime, Data, Resident, Result, Tuning, ValueSize, mib, numbered_key, open_fjall,
+};
 use futures::{TryStreamExt, stream};
 
 /// Fills a store over fjall with many keys and reads them all through one query; prints the peak of
@@ -103,33 +104,4 @@ async fn scan(path: PathBuf, keys: usize) -> Result<()> {
         if above < GOAL_BYTES { "ok" } else { "MISSED" },
     );
     Ok(store.close().await?)
-}
-
-/// Memory of this process, as the Linux kernel counts it.
-struct Resident {
-    now: u64,
-    peak: u64,
-}
-
-impl Resident {
-    fn now() -> Result<Self> {
-        let status = std::fs::read_to_string("/proc/self/status")
-            .map_err(|error| format!("/proc/self/status, which Linux has: {error}"))?;
-        let field = |name: &str| -> Result<u64> {
-            let line = status.lines().find_map(|line| line.strip_prefix(name));
-            let kib = line.and_then(|rest| rest.trim().strip_suffix(" kB"));
-            Ok(kib.ok_or_else(|| format!("no {name} in /proc/self/status"))?.parse::<u64>()? << 10)
-        };
-        Ok(Self { now: field("VmRSS:")?, peak: field("VmHWM:")? })
-    }
-}
-
-impl fmt::Display for Resident {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "resident {}, at most {}", mib(self.now), mib(self.peak))
-    }
-}
-
-fn mib(bytes: u64) -> String {
-    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
 }
