@@ -65,7 +65,19 @@ fn plan(core: &Core, ops: Vec<Op>) -> Result<Vec<Write>> {
     Ok(writes)
 }
 
-async fn apply(core: &Core, writes: Vec<Write>) -> Result<()> {
+async fn apply(core: &Core, mut writes: Vec<Write>) -> Result<()> {
+    if writes.len() > 1 {
+        return apply_many(core, writes).await;
+    }
+    let Some(Write { key, name, value }) = writes.pop() else { return Ok(()) };
+    let written = match value {
+        Some(value) => core.remote.put(&name, value).await,
+        None => core.remote.delete(&name).await,
+    };
+    written.map_err(|given_up| given_up.into_write_error(&format!("writing {key}"), core.place()))
+}
+
+async fn apply_many(core: &Core, writes: Vec<Write>) -> Result<()> {
     let total = writes.len();
     // What the server refuses once, after all retries, it is not asked ten thousand times.
     let given_up = AtomicBool::new(false);
@@ -152,10 +164,7 @@ impl Done {
         let Self { partial, failure, unknown } = self;
         let Some(failure) = failure else { return Ok(()) };
         let outcome = if unknown { Outcome::Unknown } else { Outcome::NotApplied };
-        let doing = match (&*partial.failed, total) {
-            ([key], 1) => format!("writing {key}"),
-            _ => format!("writing {total} keys"),
-        };
+        let doing = format!("writing {total} keys");
         let cause = failure.into_error(&doing, core.place()).with_outcome(outcome);
         if partial.landed.is_empty() {
             return Err(cause);
