@@ -8,7 +8,8 @@ use crate::exit;
 
 /// Look into, move, check and measure the stores of libp2p and IPFS nodes.
 ///
-/// A store is named by a URL: `memory:`, `fjall:PATH` and what else `dstore --help` lists.
+/// A store is named by a URL: `memory:`, `fjall:PATH`, `s3://BUCKET/PREFIX` and what else `dstore --help`
+/// lists.
 /// Keys are written as text, `/peers/addrs/x`, where `%hh` stands for any byte.
 #[derive(Parser)]
 #[command(
@@ -52,14 +53,18 @@ fn long_help() -> String {
     let urls = datastore_open::url_help().replace('\n', "\n  ");
     format!(
         "Stores:\n  {urls}\n\n\
-         A path may hold spaces as they are; in a URL `%` is written `%25` and `?` is `%3F`.\n\n\
+         A path may hold spaces as they are; in a URL `%` is written `%25` and `?` is `%3F`.\n\
+         Credentials are not part of URLs: they are taken from the environment (AWS_ACCESS_KEY_ID,\n\
+         AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL, …).\n\n\
          {}\n\n\
          Examples:\n  \
          dstore demo\n  \
          dstore put fjall:data /greeting --value hello\n  \
          dstore get fjall:data /greeting\n  \
          dstore ls fjall:data --prefix /peers --limit 10\n  \
-         dstore copy fjall:data fjall:backup",
+         dstore copy fjall:data fjall:backup\n  \
+         dstore copy fjall:data s3://bucket/node-7\n  \
+         dstore ls 's3://bucket/node-7?endpoint=http://127.0.0.1:9000'",
         exit::HELP
     )
 }

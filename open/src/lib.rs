@@ -2,6 +2,7 @@
 
 mod backends;
 mod config;
+mod help;
 mod open;
 mod opened;
 mod options;
@@ -11,10 +12,11 @@ mod relation;
 mod store_url;
 
 pub use config::{Config, OptionValue};
+pub use help::url_help;
 pub use open::open;
 pub use redact::redacted;
 pub use relation::{Relation, relation, same_store};
-pub use store_url::{StoreUrl, url_help};
+pub use store_url::StoreUrl;
 
 /// The example on the front page of the project compiles.
 #[cfg(doctest)]

@@ -63,11 +63,7 @@ impl Options {
         Err(refused(name, text, &format!("write {}", known.join(" or "))))
     }
 
-    pub(crate) fn number(
-        &self,
-        name: &str,
-        range: RangeInclusive<usize>,
-    ) -> Result<Option<usize>> {
+    pub(crate) fn number(&self, name: &str, range: RangeInclusive<usize>) -> Result<Option<usize>> {
         let Some(text) = self.get(name) else { return Ok(None) };
         let number = text.parse().ok().filter(|number| range.contains(number));
         let (start, end) = range.into_inner();

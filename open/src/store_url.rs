@@ -7,7 +7,7 @@ use datastore::{Datastore, Error, ErrorKind, Key, Result, percent};
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, Serializer};
 
-use crate::backends::{self, BACKENDS, Backend};
+use crate::backends::{self, Backend};
 use crate::opened;
 use crate::options::{COMMON, OptionSpec, Options};
 use crate::place::Place;
@@ -317,37 +317,6 @@ impl<'de> Deserialize<'de> for StoreUrl {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
-}
-
-/// What URLs there are and which options they have, as text for people: one line each.
-///
-/// # Examples
-/// ```
-/// assert!(datastore_open::url_help().contains("fjall:PATH"));
-/// ```
-pub fn url_help() -> String {
-    let mut lines = Vec::new();
-    for (number, backend) in BACKENDS.iter().enumerate() {
-        lines.push(format!("{:<22} {}", backend.form, backend.about));
-        for group in backend.options {
-            let mut earlier = BACKENDS.iter().take(number);
-            match earlier.find(|earlier| earlier.options.contains(group)) {
-                None => lines.extend(group.iter().map(describe)),
-                Some(earlier) => {
-                    let names: Vec<&str> = group.iter().map(|spec| spec.name).collect();
-                    let names = names.join(" ");
-                    lines.push(format!("  as `{}:` has them: {names}", earlier.scheme));
-                }
-            }
-        }
-    }
-    lines.push("and of each".to_owned());
-    lines.extend(COMMON.iter().map(describe));
-    lines.join("\n")
-}
-
-fn describe(option: &OptionSpec) -> String {
-    format!("  {:<24} {}", format!("{}={}", option.name, option.values), option.about)
 }
 
 /// The whole text is not repeated: who can tell what it is.

@@ -18,6 +18,7 @@ use crate::store_arg::StoreArg;
 #[command(after_help = "Examples:
   dstore copy fjall:data fjall:backup
   dstore copy fjall:data fjall:backup --below /peers
+  dstore copy fjall:data s3://bucket/node-7
   dstore copy 'fjall:data?namespace=/live' 'fjall:data?namespace=/backup'
 
 It reads a frozen view, where the store has one: what is written meanwhile is not copied. What only the \
@@ -83,8 +84,7 @@ async fn open(
             let (source, target) = (source.redacted(), target.redacted());
             let message =
                 format!("{target} is {source}, or one is inside the other: nothing was copied");
-            Err(Failure::usage(message)
-                .hint("copy to another place, or beside it in a namespace"))
+            Err(Failure::usage(message).hint("copy to another place, or beside it in a namespace"))
         }
         Relation::Beside => {
             let whole = source.clone().without_namespace();

@@ -16,7 +16,9 @@ use crate::store_arg::StoreArg;
   dstore stat fjall:data
   dstore stat fjall:data --below /peers --json
 
-It walks the keys that are selected; values are not read where the store can tell their size otherwise.")]
+It walks the keys that are selected; values are not read where the store can tell their size otherwise.
+A bucket is opened for reading, beside whoever writes it; what it promises to writers is tried out, and told,
+with `access=shared` in the URL.")]
 pub(crate) struct Stat {
     /// URL of the store
     store: StoreArg,
@@ -84,6 +86,7 @@ impl Stat {
                 Value::Bool(true) => "yes".to_owned(),
                 Value::Bool(false) => "no".to_owned(),
                 Value::String(text) => text,
+                Value::Null => "not tried out: add access=shared to the URL".to_owned(),
                 other => other.to_string(),
             };
             out.line(format_args!("  {words:<38} {value}"))?;
@@ -100,13 +103,15 @@ fn promises(capabilities: &Capabilities) -> Vec<(&'static str, &'static str, Val
         Survives::Power => "a loss of power",
     };
     let conditions = match capabilities.conditions {
-        Conditions::Unsupported => "none",
-        Conditions::SinglePut => "on a put of one key",
-        Conditions::SingleKey => "on batches of one key",
-        Conditions::AnyBatch => "on any batch",
+        // A handle that reads alone has not asked the server.
+        _ if !capabilities.writable => None,
+        Conditions::Unsupported => Some("none"),
+        Conditions::SinglePut => Some("on a put of one key"),
+        Conditions::SingleKey => Some("on batches of one key"),
+        Conditions::AnyBatch => Some("on any batch"),
     };
     vec![
-        ("writable", "takes writes", json!(capabilities.writable)),
+        ("writable", "takes writes, opened as it is", json!(capabilities.writable)),
         ("atomic_batches", "a batch lands whole or not at all", json!(capabilities.atomic_batches)),
         ("conditions", "conditions", json!(conditions)),
         ("buffered", "a buffered commit survives", json!(survives(capabilities.buffered))),

@@ -103,14 +103,7 @@ impl Place {
 
     /// An import that has not seen the end of its input yet.
     pub(crate) fn begin_import(&self, url: &str) -> Import {
-        let mut child = self
-            .command(["import", url, "--json", "--batch", "1"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        Import { child, input, output: BufReader::new(output) }
+        Import::begin(self.command(Import::args(url)))
     }
 }
 
@@ -122,6 +115,16 @@ pub(crate) struct Import {
 }
 
 impl Import {
+    pub(crate) fn args(url: &str) -> [&str; 5] {
+        ["import", url, "--json", "--batch", "1"]
+    }
+
+    pub(crate) fn begin(mut command: Command) -> Self {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        Self { child, input, output: BufReader::new(output) }
+    }
+
     pub(crate) fn feed(&mut self, text: &str) {
         self.input.write_all(text.as_bytes()).unwrap();
         self.input.flush().unwrap();
@@ -140,7 +143,7 @@ impl Import {
 }
 
 impl Run {
-    fn of(output: std::process::Output) -> Self {
+    pub(crate) fn of(output: std::process::Output) -> Self {
         let err = String::from_utf8(output.stderr).unwrap();
         Self { code: output.status.code(), out: output.stdout, err }
     }
@@ -171,6 +174,12 @@ impl Run {
     pub(crate) fn objects(&self) -> Vec<Value> {
         self.text().lines().map(json).collect()
     }
+}
+
+/// Sends a signal by its name.
+pub(crate) fn send(signal: &str, child: &Child) {
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-s", signal, &id]).status().unwrap().success());
 }
 
 pub(crate) fn json(line: &str) -> Value {

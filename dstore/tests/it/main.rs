@@ -7,6 +7,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod buckets;
 mod copying;
 mod demo;
 mod exit_codes;

@@ -11,7 +11,8 @@ fn a_sound_store_is_checked_and_compacted() {
     let place = Place::new();
     place.put("/a", "123");
     let check = place.run(["check", STORE, "--json"]).ok().objects();
-    let expected = json!({ "entries": 1, "bytes": 5, "problems": [], "more_problems": 0 });
+    let expected =
+        json!({ "entries": 1, "bytes": 5, "problems": [], "more_problems": 0, "foreign": 0 });
     assert_eq!(check, [expected]);
     assert_eq!(place.ok(["check", STORE]), "1 entry read (5 B), no damage\n");
     let compact = &place.run(["compact", STORE, "--json"]).ok().objects()[0];
@@ -67,7 +68,8 @@ fn a_conformance_run_prints_each_case_and_leaves_nothing_behind() {
     );
     assert!(sums["passed"].as_u64().unwrap() > 0);
     let table = place.ok(suite);
-    assert_eq!(table.lines().count(), cases.len() + 1);
+    assert_eq!(table.lines().count(), cases.len() + 3);
     assert!(table.contains(" 0 failed"), "{table}");
+    assert!(table.contains("good for: any number of tasks"), "{table}");
     assert_eq!(place.keys(STORE), ["/mine"]);
 }

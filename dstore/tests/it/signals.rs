@@ -2,18 +2,13 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 
 use serde_json::json;
 
-use crate::harness::{Place, json};
+use crate::harness::{Place, json, send};
 
 const STORE: &str = Place::STORE;
-
-fn send(signal: &str, child: &Child) {
-    let id = child.id().to_string();
-    assert!(Command::new("kill").args(["-s", signal, &id]).status().unwrap().success());
-}
 
 #[test]
 fn an_import_that_is_interrupted_keeps_what_it_acknowledged() {

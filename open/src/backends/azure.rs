@@ -15,7 +15,11 @@ pub(super) const BACKEND: Backend = Backend {
     form: "az://CONTAINER/PREFIX",
     about: "a container of Azure Blob Storage (not tested against it)",
     options: &[
-        &[OptionSpec::new("account", "NAME", "whose container it is, or AZURE_STORAGE_ACCOUNT_NAME")],
+        &[OptionSpec::new(
+            "account",
+            "NAME",
+            "whose container it is, or AZURE_STORAGE_ACCOUNT_NAME",
+        )],
         objects::OPTIONS,
     ],
     credentials: Some(VARIABLES),
@@ -70,7 +74,8 @@ fn account(url: &StoreUrl) -> Result<String> {
     let option = url.options().get("account").map(str::to_owned);
     let variable = || MicrosoftAzureBuilder::from_env().get_config_value(&Key::AccountName);
     option.or_else(variable).ok_or_else(|| {
-        let message = "whose container is it? Set AZURE_STORAGE_ACCOUNT_NAME, or the option `account`";
+        let message =
+            "whose container is it? Set AZURE_STORAGE_ACCOUNT_NAME, or the option `account`";
         Error::new(ErrorKind::InvalidInput, message)
     })
 }

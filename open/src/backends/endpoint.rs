@@ -37,7 +37,8 @@ pub(super) fn with_host_prefix(text: &str, bucket: &str) -> String {
 pub(super) fn canonical(text: &str, bucket: &str) -> String {
     let text = text.trim_end_matches('/').to_ascii_lowercase();
     let Some((scheme, rest)) = parts(&text) else { return text };
-    let rest = if is_below(rest, bucket) { rest.get(bucket.len() + 1..).unwrap_or(rest) } else { rest };
+    let rest =
+        if is_below(rest, bucket) { rest.get(bucket.len() + 1..).unwrap_or(rest) } else { rest };
     let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let port = if scheme == "http" { ":80" } else { ":443" };
     let host = host.strip_suffix(port).unwrap_or(host);

@@ -61,7 +61,7 @@ impl Location {
         if bucket.is_empty() || !bucket.bytes().all(is_plain) {
             return Err(form());
         }
-        let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+        let prefix = prefix.strip_suffix('/').filter(|rest| !rest.is_empty()).unwrap_or(prefix);
         Ok(Self { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
     }
 
@@ -118,8 +118,7 @@ pub(super) fn signing(url: &StoreUrl) -> Result<Signing> {
 fn settings(url: &StoreUrl) -> Result<ObjectOptions> {
     let options = url.options();
     let mut settings = ObjectOptions::new().prefix(Location::of(url)?.prefix);
-    let accesses =
-        [("read", Access::Read), ("write", Access::Write), ("shared", Access::Shared)];
+    let accesses = [("read", Access::Read), ("write", Access::Write), ("shared", Access::Shared)];
     if let Some(access) = options.one_of("access", &accesses)? {
         settings = settings.access(access);
     }
@@ -154,11 +153,7 @@ fn settings(url: &StoreUrl) -> Result<ObjectOptions> {
 
 /// For as long as this, however often.
 fn retry(within: Duration) -> Retry {
-    if within.is_zero() {
-        Retry::never()
-    } else {
-        Retry::new().retries(u32::MAX).within(within)
-    }
+    if within.is_zero() { Retry::never() } else { Retry::new().retries(u32::MAX).within(within) }
 }
 
 fn part(bytes: u64) -> Result<usize> {

@@ -108,8 +108,7 @@ fn sign(url: &StoreUrl, s3: AmazonS3Builder) -> Result<AmazonS3Builder> {
     let skipped = s3.get_config_value(&Key::SkipSignature).is_some_and(|skip| skip == "true");
     let web_identity = is_set(Key::WebIdentityTokenFile) && is_set(Key::RoleArn);
     let container = is_set(Key::ContainerCredentialsRelativeUri)
-        || is_set(Key::ContainerCredentialsFullUri)
-            && is_set(Key::ContainerAuthorizationTokenFile);
+        || is_set(Key::ContainerCredentialsFullUri) && is_set(Key::ContainerAuthorizationTokenFile);
     match (is_set(Key::AccessKeyId), is_set(Key::SecretAccessKey)) {
         (true, true) => Ok(s3),
         (true, false) => Err(half("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")),
@@ -141,4 +140,69 @@ fn is_region(text: &str) -> bool {
 
 fn invalid(message: &'static str) -> Error {
     Error::new(ErrorKind::InvalidInput, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes of a URL in an environment of these settings alone.
+    fn built(url: &str, environment: &[(Key, &str)]) -> Result<AmazonS3Builder> {
+        let s3 = AmazonS3Builder::new();
+        let set = |s3: AmazonS3Builder, (key, value): &(Key, &str)| s3.with_config(*key, *value);
+        builder(&url.parse()?, environment.iter().fold(s3, set))
+    }
+
+    const KEYS: &[(Key, &str)] = &[(Key::AccessKeyId, "id"), (Key::SecretAccessKey, "hunter2")];
+
+    #[test]
+    fn whoever_can_sign_is_let_through_and_nobody_else() {
+        let file = (Key::WebIdentityTokenFile, "/token");
+        let full = (Key::ContainerCredentialsFullUri, "http://host");
+        for good in [
+            KEYS,
+            &[file, (Key::RoleArn, "arn")],
+            &[(Key::ContainerCredentialsRelativeUri, "/x")],
+            &[full, (Key::ContainerAuthorizationTokenFile, "/token")],
+            &[(Key::SkipSignature, "true")],
+        ] {
+            built("s3://bucket", good).unwrap();
+        }
+        for bad in [&[][..], &KEYS[..1], &KEYS[1..], &[file], &[full], &[(Key::AccessKeyId, "")]] {
+            let error = built("s3://bucket", bad).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
+            assert!(!error.to_string().contains("hunter2"), "{error}");
+        }
+        built("s3://bucket?unsigned=true", &[]).unwrap();
+        built("s3://bucket?credentials=instance", &[]).unwrap();
+        let error = built("s3://bucket?credentials=instance", KEYS).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+    }
+
+    #[test]
+    fn the_url_wins_over_the_environment() {
+        let mut environment = KEYS.to_vec();
+        environment.push((Key::Region, "eu-1"));
+        environment.push((Key::Bucket, "theirs"));
+        environment.push((Key::Endpoint, "http://generic"));
+        let get = |url: &str, key| built(url, &environment).unwrap().get_config_value(&key);
+        assert_eq!(get("s3://bucket", Key::Bucket).as_deref(), Some("bucket"));
+        assert_eq!(get("s3://bucket", Key::Region).as_deref(), Some("eu-1"));
+        assert_eq!(get("s3://bucket?region=us-2", Key::Region).as_deref(), Some("us-2"));
+        assert_eq!(get("s3://bucket", Key::S3Endpoint).as_deref(), Some("http://generic"));
+        let mine = "s3://bucket?endpoint=http://mine:9000";
+        assert_eq!(get(mine, Key::S3Endpoint).as_deref(), Some("http://mine:9000"));
+    }
+
+    #[test]
+    fn the_bucket_is_part_of_the_host_where_that_is_asked() {
+        for endpoint in ["https://host:9000", "https://bucket.host:9000"] {
+            let url = format!("s3://bucket?path-style=false&endpoint={endpoint}");
+            let s3 = built(&url, KEYS).unwrap();
+            let host = s3.get_config_value(&Key::S3Endpoint);
+            assert_eq!(host.as_deref(), Some("https://bucket.host:9000"));
+            let virtual_hosted = s3.get_config_value(&Key::VirtualHostedStyleRequest);
+            assert_eq!(virtual_hosted.as_deref(), Some("true"));
+        }
+    }
 }

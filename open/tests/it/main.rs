@@ -7,6 +7,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod buckets;
 mod config;
 mod opening;
 mod redaction;

@@ -107,7 +107,18 @@ fn a_url_can_ask_for_what_exists() {
 #[test]
 fn the_help_names_every_scheme_and_option() {
     let help = url_help();
-    for word in ["memory:", "fjall:PATH", "cache=SIZE", "create=true|false", "namespace=KEY"] {
+    for word in [
+        "memory:",
+        "fjall:PATH",
+        "s3://BUCKET/PREFIX",
+        "gs://BUCKET/PREFIX",
+        "az://CONTAINER/PREFIX",
+        "cache=SIZE",
+        "create=true|false",
+        "endpoint=URL",
+        "access=read|write|shared",
+        "namespace=KEY",
+    ] {
         assert!(help.contains(word), "{help}");
     }
 }

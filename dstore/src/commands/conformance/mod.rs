@@ -75,7 +75,8 @@ impl Conformance {
             .name("dstore-suite".to_owned())
             .spawn(move || {
                 // Nobody listens any more where the command was interrupted.
-                let report = suite.run(&cases_with, |case| drop(progress.blocking_send(case.clone())));
+                let report =
+                    suite.run(&cases_with, |case| drop(progress.blocking_send(case.clone())));
                 drop(finish.send(report));
             })
             .map_err(|error| Failure::io("cannot start a thread", error))?;

@@ -76,7 +76,9 @@ impl fmt::Display for Verdict<'_> {
         match self.good_for() {
             None => write!(f, "good for: nothing, until the cases that failed pass"),
             Some(what) if self.whole => write!(f, "good for: {what}"),
-            Some(what) => write!(f, "good for: {what}; as far as the cases that were chosen can tell"),
+            Some(what) => {
+                write!(f, "good for: {what}; as far as the cases that were chosen can tell")
+            }
         }
     }
 }
