@@ -7,7 +7,7 @@ default:
     @just --list
 
 # Everything that must hold before a change lands.
-ci: test fmt lint doc msrv deny demo
+ci: test s3-real fmt lint doc msrv deny demo
 
 # All tests, with nothing installed but Rust.
 test:
@@ -16,7 +16,7 @@ test:
 # The tests of object storage that want a real server, which is installed and started for them.
 s3-real:
     cargo test --no-run --workspace --locked
-    scripts/ceph-rgw run env REQUIRE_S3_SERVER=1 just s3-tests real::
+    scripts/ceph-rgw run env REQUIRE_S3_SERVER=1 just s3-tests real
 
 # The tests against the server that the environment names.
 [private]
