@@ -40,6 +40,8 @@ struct Holder {
     id: String,
     /// For how many milliseconds the lease goes without being renewed.
     lease_ms: u64,
+    /// How often it was renewed: servers make tags of contents, and who watches it has to see a change.
+    renewals: u64,
 }
 
 #[derive(Debug)]
@@ -70,11 +72,10 @@ impl Lease {
     ) -> Result<Self> {
         let id = WriteId::new().map(WriteId::into_string).unwrap_or_default();
         let lease_ms = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX);
-        let holder = Holder { holder: this_process(), id, lease_ms };
+        let holder = Holder { holder: this_process(), id, lease_ms, renewals: 0 };
         let name = names.own(LEASE);
-        let began = clock.elapsed();
-        let tag = take(&remote, &*clock, &name, held, &holder).await?;
-        let (state, _) = watch::channel(State::Held { tag, renewed: began });
+        let taken = take(&remote, &*clock, &name, held, &holder).await?;
+        let (state, _) = watch::channel(taken);
         let keeper = Arc::new(Keeper { remote, clock, name, held, holder, state });
         let renewing = runtime::spawn(renew(Arc::clone(&keeper)))?;
         Ok(Self { keeper, renewing })
@@ -98,7 +99,7 @@ impl Lease {
     }
 
     /// Lets others write.
-    pub(crate) async fn release(self) {
+    pub(crate) async fn release(&self) {
         self.renewing.abort();
         let Keeper { remote, name, holder, .. } = &*self.keeper;
         // What another has taken meanwhile is his.
@@ -130,14 +131,14 @@ impl Holder {
     }
 }
 
-/// Takes the lease and answers its tag.
+/// Takes the lease; it runs from when it was asked for, not from when another's began to be watched.
 async fn take(
     remote: &Remote,
     clock: &dyn Clock,
     name: &str,
     held: Held,
     holder: &Holder,
-) -> Result<String> {
+) -> Result<State> {
     let mut watched: Option<(String, Duration)> = None;
     loop {
         let found = read(remote, name).await?;
@@ -159,11 +160,14 @@ async fn take(
                 When::Tagged(held.tags.apply(tag))
             }
         };
+        let renewed = clock.elapsed();
         match remote.put_if(name, holder.bytes()?, &when).await {
-            Ok(Some(tag)) => return Ok(tag),
+            Ok(Some(tag)) => return Ok(State::Held { tag, renewed }),
             // It came without its tag.
             Ok(None) => match read(remote, name).await? {
-                Some((Some(found), tag)) if found.id == holder.id => return Ok(tag),
+                Some((Some(found), tag)) if found.id == holder.id => {
+                    return Ok(State::Held { tag, renewed });
+                }
                 _ => return Err(taken(remote, "another writer")),
             },
             // Somebody was faster, or was alive after all.
@@ -205,13 +209,15 @@ async fn read(remote: &Remote, name: &str) -> Result<Option<(Option<Holder>, Str
 /// Renews the lease until it is lost.
 async fn renew(keeper: Arc<Keeper>) {
     let Keeper { remote, clock, name, held, holder, state } = &*keeper;
-    let Ok(bytes) = holder.bytes() else { return };
+    let mut holder = holder.clone();
     loop {
         clock.sleep(holder.lease() / RENEWALS).await;
         let State::Held { tag, .. } = state.borrow().clone() else { return };
         let renewed = clock.elapsed();
         let when = When::Tagged(held.tags.apply(&tag));
-        let next = match remote.put_if(name, bytes.clone(), &when).await {
+        holder.renewals += 1;
+        let Ok(bytes) = holder.bytes() else { return };
+        let next = match remote.put_if(name, bytes, &when).await {
             Ok(Some(tag)) => State::Held { tag, renewed },
             Ok(None) => match read(remote, name).await {
                 Ok(Some((Some(found), tag))) if found.id == holder.id => {

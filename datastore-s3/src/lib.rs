@@ -21,6 +21,7 @@
 //! ```
 
 mod bucket;
+mod bulk_delete;
 mod check;
 mod commits;
 mod conditional_delete;

@@ -20,13 +20,16 @@ const PARTS: usize = 4;
 
 /// Puts `value` in parts of `part_bytes`. If that fails, or the future is dropped, the upload is aborted:
 /// parts that nobody asks for are stored, and paid for, until somebody does.
+///
+/// A part that was given up is the answer, since it was tried again by itself; all else may be tried again
+/// as a whole.
 pub(crate) async fn put(
     remote: &Remote,
     path: &Path,
     value: &Bytes,
     part_bytes: usize,
     write: Option<&WriteId>,
-) -> Result<(), Failure> {
+) -> Result<Result<(), Failure>, Failure> {
     let mut options = PutMultipartOptions::default();
     if remote.bucket.metadata {
         options.attributes = metadata::attributes(value, write);
@@ -34,11 +37,12 @@ pub(crate) async fn put(
     let options = options.with_retry_policy(Arc::new(PartRetry(remote.retrier.clone())));
     let upload = remote.bucket.objects.put_multipart_opts(path, options).await?;
     let mut upload = Unfinished(Some(upload));
-    match upload.finish(value, part_bytes).await {
-        Ok(()) => {
-            upload.0 = None;
-            Ok(())
-        }
+    if let Err(failure) = upload.put_parts(value, part_bytes).await {
+        upload.abort().await;
+        return Ok(Err(failure));
+    }
+    match upload.complete().await {
+        Ok(()) => Ok(Ok(())),
         Err(failure) => {
             upload.abort().await;
             Err(failure)
@@ -50,7 +54,7 @@ pub(crate) async fn put(
 struct Unfinished(Option<Box<dyn MultipartUpload>>);
 
 impl Unfinished {
-    async fn finish(&mut self, value: &Bytes, part_bytes: usize) -> Result<(), Failure> {
+    async fn put_parts(&mut self, value: &Bytes, part_bytes: usize) -> Result<(), Failure> {
         let Some(upload) = &mut self.0 else { return Ok(()) };
         let parts = (0..value.len()).step_by(part_bytes).map(|start| {
             let part = value.slice(start..value.len().min(start + part_bytes));
@@ -58,7 +62,14 @@ impl Unfinished {
         });
         let parts: Vec<_> = parts.collect();
         let () = stream::iter(parts).buffer_unordered(PARTS).try_collect().await?;
-        upload.complete().await?;
+        Ok(())
+    }
+
+    async fn complete(&mut self) -> Result<(), Failure> {
+        if let Some(upload) = &mut self.0 {
+            upload.complete().await?;
+        }
+        self.0 = None;
         Ok(())
     }
 

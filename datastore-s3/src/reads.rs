@@ -10,7 +10,8 @@ use crate::tag;
 
 pub(crate) async fn read(core: &Core, key: &Key, want: Want) -> Result<Option<Found>> {
     let name = core.names.name(key)?;
-    let failed = |given_up: GivenUp| given_up.into_error(&format!("reading {key}"), core.place());
+    let failed =
+        |given_up: GivenUp| given_up.into_error("reading", core.place()).with_key(key.clone());
     let head = async || core.remote.head(&name).await.map_err(failed);
     match want {
         Want::Exists => Ok(head().await?.map(|_| Found::exists())),
@@ -25,7 +26,10 @@ pub(crate) async fn read(core: &Core, key: &Key, want: Want) -> Result<Option<Fo
         Want::Range { offset, len } => {
             let range = offset..offset.saturating_add(len).min(LARGEST);
             match core.remote.get(&name, Some(range)).await {
-                Ok(got) => Ok(got.map(|got| Found::part(got.value, got.size))),
+                Ok(got) => {
+                    let got = got.map(|got| intact(core, key, got)).transpose()?;
+                    Ok(got.map(|got| Found::part(got.value, got.size)))
+                }
                 Err(given_up) if given_up.failure.may_be_range() => match head().await? {
                     Some(head) if head.size > offset => Err(failed(given_up)),
                     past_the_end => Ok(past_the_end.map(nothing_of)),
@@ -41,15 +45,20 @@ const LARGEST: u64 = 1 << 50;
 
 /// A whole value, if it is the one that was written.
 pub(crate) fn whole(core: &Core, key: &Key, got: Got) -> Result<Found> {
-    if !got.intact {
-        let message = format!("the value of {key} in {} is not what was written", core.place());
-        return Err(Error::new(ErrorKind::Corrupt, message));
-    }
+    let got = intact(core, key, got)?;
     let found = Found::whole(got.value);
     Ok(match got.tag {
         Some(tag) => found.with_version(tag::version(tag)),
         None => found,
     })
+}
+
+fn intact(core: &Core, key: &Key, got: Got) -> Result<Got> {
+    if got.intact {
+        return Ok(got);
+    }
+    let message = format!("the value in {} is not what was written", core.place());
+    Err(Error::new(ErrorKind::Corrupt, message).with_key(key.clone()))
 }
 
 fn nothing_of(head: Head) -> Found {

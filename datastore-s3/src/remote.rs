@@ -130,7 +130,8 @@ impl Remote {
     pub(crate) async fn put(&self, name: &str, value: Bytes) -> Result<(), GivenUp> {
         let path = path(name)?;
         if value.len() > self.part_bytes {
-            return self.retrier.run(|_| self.put_parts(&path, &value)).await;
+            let put = |in_doubt| self.put_parts(&path, &value, in_doubt);
+            return self.retrier.run(put).await.flatten();
         }
         let put = self.retrier.run(|_| self.put_once(&path, &value, PutMode::Overwrite, None));
         put.await.map(drop)
@@ -152,15 +153,26 @@ impl Remote {
         Ok(put.e_tag)
     }
 
-    async fn put_parts(&self, path: &Path, value: &Bytes) -> Result<(), Failure> {
+    async fn put_parts(
+        &self,
+        path: &Path,
+        value: &Bytes,
+        in_doubt: bool,
+    ) -> Result<Result<(), GivenUp>, Failure> {
         let write = WriteId::new().filter(|_| self.bucket.metadata);
         let put = multipart::put(self, path, value, self.part_bytes, write.as_ref()).await;
         match (put, &write) {
+            // Without all of its parts there is no object.
+            (Ok(Err(failure)), _) => {
+                let outcome = if in_doubt { Outcome::Unknown } else { Outcome::NotApplied };
+                Ok(Err(GivenUp { failure, outcome }))
+            }
             // The reply to the last request may have been lost.
             (Err(failure), Some(write)) if failure.outcome() == Outcome::Unknown => {
-                self.wrote(path, write).await.map(drop).ok_or(failure)
+                self.wrote(path, write).await.map(|_| Ok(())).ok_or(failure)
             }
-            (put, _) => put,
+            (Ok(Ok(())), _) => Ok(Ok(())),
+            (Err(failure), _) => Err(failure),
         }
     }
 

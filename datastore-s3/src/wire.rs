@@ -7,16 +7,17 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt;
 use object_store::client::{
-    ClientOptions, HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse,
-    HttpResponseBody, HttpService, ReqwestConnector,
+    ClientConfigKey, ClientOptions, HttpClient, HttpConnector, HttpError, HttpErrorKind,
+    HttpRequest, HttpResponse, HttpResponseBody, HttpService, ReqwestConnector,
 };
 use object_store::signer::Method;
 
-use crate::listing;
 use crate::refusal::Refusal;
+use crate::{bulk_delete, listing};
 
 /// Makes typed errors of refusals, which `object_store` hands on as text, secrets included; reads
-/// listings whole, as they are; and looks into answers that say "200" above an error.
+/// listings whole, as they are; and looks into answers that say "200" above an error, or above less than
+/// was asked for.
 #[derive(Debug)]
 pub(crate) struct Wire(HttpClient);
 
@@ -32,6 +33,9 @@ impl HttpService for Wire {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let lists = *request.method() == Method::GET && is_listing(request.uri().query());
         let posts = *request.method() == Method::POST;
+        let deletes = posts && has_parameter(request.uri().query(), "delete");
+        let completes = posts && has_parameter(request.uri().query(), "uploadId");
+        let asked = request.body().as_bytes().filter(|_| deletes).cloned();
         let response = self.0.execute(request).await?;
         let status = response.status().as_u16();
         if !(200..300).contains(&status) && status != NOT_MODIFIED {
@@ -41,7 +45,7 @@ impl HttpService for Wire {
             return read_listing(response).await;
         }
         if posts {
-            return look_for_error(response).await;
+            return look_for_error(response, asked, completes).await;
         }
         Ok(response)
     }
@@ -51,6 +55,11 @@ const NOT_MODIFIED: u16 = 304;
 
 fn is_listing(query: Option<&str>) -> bool {
     query.is_some_and(|query| query.split('&').any(|part| part == "list-type=2"))
+}
+
+fn has_parameter(query: Option<&str>, name: &str) -> bool {
+    let named = |part: &str| part.split_once('=').map_or(part, |(name, _)| name) == name;
+    query.is_some_and(|query| query.split('&').any(named))
 }
 
 async fn refusal(response: HttpResponse) -> Refusal {
@@ -85,33 +94,64 @@ async fn read_listing(response: HttpResponse) -> Result<HttpResponse, HttpError>
     if Refusal::is_body(&body) {
         return Err(refused(Refusal::new(parts.status.as_u16(), None, &body)));
     }
-    let listing = listing::parse(&body)
-        .map_err(|what| HttpError::new(HttpErrorKind::Decode, Malformed(what)))?;
+    let listing = listing::parse(&body).map_err(malformed)?;
     parts.extensions.insert(Arc::new(listing));
     let nothing = Bytes::from_static(b"<ListBucketResult/>");
     Ok(HttpResponse::from_parts(parts, HttpResponseBody::from(nothing)))
 }
 
-async fn look_for_error(response: HttpResponse) -> Result<HttpResponse, HttpError> {
+async fn look_for_error(
+    response: HttpResponse,
+    deletes: Option<Bytes>,
+    completes: bool,
+) -> Result<HttpResponse, HttpError> {
     let (parts, body) = response.into_parts();
     let body = body.bytes().await?;
     // Answers to bulk deletes hold an `Error` for each key that stays: those are read elsewhere.
     if Refusal::is_body(&body) && !body.windows(DELETED.len()).any(|window| window == DELETED) {
         return Err(refused(Refusal::new(parts.status.as_u16(), None, &body)));
     }
+    let body = match deletes {
+        Some(asked) => {
+            bulk_delete::answer(&bulk_delete::left(&asked, &body).map_err(malformed)?).into()
+        }
+        // The names in it may read like errors, too.
+        None if completes && body.windows(COMPLETED.len()).any(|window| window == COMPLETED) => {
+            Bytes::from_static(UPLOADED)
+        }
+        None if completes => {
+            return Err(malformed("it does not say that the upload is complete".into()));
+        }
+        None => body,
+    };
     Ok(HttpResponse::from_parts(parts, HttpResponseBody::from(body)))
 }
 
 const DELETED: &[u8] = b"DeleteResult";
+const COMPLETED: &[u8] = b"<CompleteMultipartUploadResult";
+const UPLOADED: &[u8] =
+    b"<CompleteMultipartUploadResult><ETag>\"\"</ETag></CompleteMultipartUploadResult>";
 
-/// Hands out one client, so that all requests share its connections.
+/// Hands out one client, so that all requests share its connections; those for the credentials of a machine
+/// or a container go unencrypted to an address inside of it, which a client of their own may do.
 #[derive(Clone, Debug)]
-pub(crate) struct OneClient(pub(crate) HttpClient);
+pub(crate) struct OneClient {
+    pub(crate) client: HttpClient,
+    pub(crate) plain: bool,
+}
 
 impl HttpConnector for OneClient {
-    fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
-        Ok(self.0.clone())
+    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        let wants_plain = options.get_config_value(&ClientConfigKey::AllowHttp);
+        if !self.plain && wants_plain.as_deref() == Some("true") {
+            return Wire::client(options);
+        }
+        Ok(self.client.clone())
     }
+}
+
+fn malformed(what: String) -> HttpError {
+    HttpError::new(HttpErrorKind::Decode, Malformed(what))
 }
 
 /// An answer that is not what was asked for.

@@ -131,6 +131,17 @@ pub(crate) async fn value(store: &impl Datastore, key: &Key) -> Option<Bytes> {
     store.get(key).await.unwrap()
 }
 
+/// An error and all that caused it, in every form in which it may be printed.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut chain = String::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        chain.push_str(&format!("{error}\n{error:?}\n{error:#?}\n"));
+        next = error.source();
+    }
+    chain
+}
+
 pub(crate) fn gets() -> Matcher {
     Matcher::method(Method::GET).without_parameter("list-type")
 }

@@ -7,8 +7,17 @@
     reason = "tests fail by panicking"
 )]
 
+mod access;
+mod batches;
 mod budgets;
+mod bulk_deletes;
 mod faults;
 mod harness;
+mod lease;
 mod listings;
+mod multipart;
+mod oddities;
 mod paging;
+mod real;
+mod secrets;
+mod write_behind;
