@@ -63,6 +63,11 @@ impl Failure {
         }
     }
 
+    /// Whether there was no connection to a server.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Transport { kind: HttpErrorKind::Connect, .. })
+    }
+
     /// Whether the same request may go well later.
     pub(crate) fn is_transient(&self) -> bool {
         match self {

@@ -9,7 +9,8 @@ use crate::failure::Failure;
 /// How a request that failed is tried again: after a random part of a time that doubles.
 ///
 /// What is tried again: refusals for overload and failures of the server (5xx, 429, `SlowDown`), a
-/// network that fails, answers that are cut short. Not what the server refuses for good.
+/// network that fails, answers that are cut short. Not what the server refuses for good; and a server that
+/// cannot be connected to is given up after 3 s.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retry {
     retries: u32,
@@ -124,7 +125,12 @@ impl Retrier {
             if failure.outcome() == Outcome::Unknown {
                 outcome = Outcome::Unknown;
             }
-            let patient = self.clock.elapsed().saturating_sub(began) < self.retry.within;
+            let within = if failure.is_unreachable() {
+                self.retry.within.min(UNREACHABLE)
+            } else {
+                self.retry.within
+            };
+            let patient = self.clock.elapsed().saturating_sub(began) < within;
             if !failure.is_transient() || failed >= self.retry.retries || !patient {
                 return Err(GivenUp { failure, outcome });
             }
@@ -144,6 +150,9 @@ impl Retrier {
         true
     }
 }
+
+/// How long to go on with a server that cannot be connected to: there may be none, and somebody waits.
+const UNREACHABLE: Duration = Duration::from_secs(3);
 
 /// Somewhere between nothing and `ceiling`, so that those who failed together do not come back together.
 fn jittered(ceiling: Duration) -> Duration {
@@ -213,7 +222,7 @@ mod tests {
             refused(501, "NotImplemented"),
             refused(400, "AuthorizationHeaderMalformed"),
         ] {
-            let (attempts, result) = try_with(&[failure.clone()], 2);
+            let (attempts, result) = try_with(std::slice::from_ref(&failure), 2);
             assert_eq!(attempts, 1, "{failure}");
             assert_eq!(result.unwrap_err().outcome, Outcome::NotApplied, "{failure}");
         }
@@ -248,6 +257,20 @@ mod tests {
         }));
         assert!(result.is_err());
         assert_eq!((clock.elapsed() - began).as_secs(), 6);
+    }
+
+    #[test]
+    fn a_server_that_cannot_be_reached_is_given_up_sooner() {
+        let clock = TestClock::new();
+        let retry = Retry::new().retries(100).backoff(Duration::ZERO, Duration::ZERO);
+        let retrier = Retrier::new(retry, Arc::new(clock.clone()));
+        let began = clock.elapsed();
+        let result: Result<(), _> = block_on(retrier.run(|_| {
+            clock.advance(Duration::from_secs(1));
+            async { Err(Failure::Transport { kind: HttpErrorKind::Connect, what: String::new() }) }
+        }));
+        assert_eq!(result.unwrap_err().outcome, Outcome::NotApplied);
+        assert_eq!((clock.elapsed() - began).as_secs(), 3);
     }
 
     #[test]
