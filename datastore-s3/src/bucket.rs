@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use datastore::{Error, ErrorKind, Result};
+use datastore::{Conditions, Error, ErrorKind, Result};
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
@@ -84,7 +84,7 @@ impl Bucket {
             let s3 = builder
                 .clone()
                 .with_client_options(options.clone())
-                .with_http_connector(OneClient(client.clone()))
+                .with_http_connector(OneClient { client: client.clone(), plain })
                 .with_retry(no_retries())
                 .with_disable_bulk_delete(!bulk_delete)
                 .build();
@@ -146,6 +146,14 @@ impl Bucket {
             lister,
             conditional_delete: None,
             metadata: false,
+        }
+    }
+
+    /// What this crate can ask of the bucket, whatever the server holds.
+    pub(crate) fn most_conditions(&self) -> Conditions {
+        match self.conditional_delete {
+            Some(_) => Conditions::SingleKey,
+            None => Conditions::SinglePut,
         }
     }
 

@@ -39,11 +39,13 @@ pub(crate) async fn check(core: &Core) -> Result<CheckReport> {
 pub(crate) async fn disk_usage(core: &Core) -> Result<u64> {
     let Some((range, span)) = everything(core) else { return Ok(0) };
     let mut listing = Walk::new(core, &range, span, core.page);
-    let mut bytes = 0;
+    let mut bytes = 0_u64;
     while listing.goes_on() {
-        bytes += listing.next().await?.iter().map(|(_, size)| size).sum::<u64>();
+        for (_, size) in listing.next().await? {
+            bytes = size.saturating_add(bytes);
+        }
     }
-    Ok(bytes + listing.own_bytes)
+    Ok(bytes.saturating_add(listing.own_bytes))
 }
 
 fn everything(core: &Core) -> Option<(KeyRange, crate::names::Span)> {
@@ -56,7 +58,7 @@ fn everything(core: &Core) -> Option<(KeyRange, crate::names::Span)> {
 async fn state(core: &Core, key: &Key) -> Result<Option<std::result::Result<u64, &'static str>>> {
     let name = core.names.name(key)?;
     let got = core.remote.get(&name, None).await;
-    let got =
-        got.map_err(|given_up| given_up.into_error(&format!("checking {key}"), core.place()))?;
+    let got = got
+        .map_err(|given_up| given_up.into_error("checking", core.place()).with_key(key.clone()))?;
     Ok(got.map(|got| if got.intact { Ok(got.size) } else { Err("its checksum does not match") }))
 }

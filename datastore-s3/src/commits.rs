@@ -51,9 +51,8 @@ fn plan(core: &Core, ops: Vec<Op>) -> Result<Vec<Write>> {
         if let Some(value) = &value
             && value.len() as u64 > MAX_VALUE_LEN
         {
-            let message =
-                format!("the value of {key} has {} bytes, more than {MAX_VALUE_LEN}", value.len());
-            return Err(Error::new(ErrorKind::InvalidInput, message));
+            let message = format!("the value has {} bytes, more than {MAX_VALUE_LEN}", value.len());
+            return Err(Error::new(ErrorKind::InvalidInput, message).with_key(key));
         }
         let name = core.names.name(&key)?;
         let place = *places.entry(key.clone()).or_insert(writes.len());
@@ -74,7 +73,7 @@ async fn apply(core: &Core, mut writes: Vec<Write>) -> Result<()> {
         Some(value) => core.remote.put(&name, value).await,
         None => core.remote.delete(&name).await,
     };
-    written.map_err(|given_up| given_up.into_write_error(&format!("writing {key}"), core.place()))
+    written.map_err(|given_up| given_up.into_write_error("writing", core.place()).with_key(key))
 }
 
 async fn apply_many(core: &Core, writes: Vec<Write>) -> Result<()> {
@@ -219,7 +218,7 @@ impl OneKey {
             if is_condition(&given_up.failure, &when) {
                 return Error::conflict(&key).with_outcome(given_up.outcome);
             }
-            given_up.into_write_error(&format!("writing {key}"), core.place())
+            given_up.into_write_error("writing", core.place()).with_key(key.clone())
         };
         match (write.map(|write| write.value), &when) {
             (Some(Some(value)), _) => {

@@ -46,7 +46,7 @@ impl Core {
         marker::ensure(&remote, &names, create && access != Access::Read).await?;
         let held = match (access, conditions) {
             (Access::Read, _) => Held::of(Conditions::Unsupported),
-            (_, Some(conditions)) => Held::of(conditions),
+            (_, Some(conditions)) => Held::of(conditions.min(remote.bucket.most_conditions())),
             (_, None) => probe::probe(&remote, &names).await?,
         };
         let lease = if access == Access::Write && held.conditions >= Conditions::SinglePut {
@@ -80,10 +80,12 @@ impl Core {
     }
 
     pub(crate) async fn close(&self) {
-        if self.gate.shut().await
-            && let Some(lease) = self.lease.lock().await.take()
-        {
-            lease.release().await;
+        self.gate.shut().await;
+        let mut lease = self.lease.lock().await;
+        // Whoever closed before may have been dropped half-way.
+        if let Some(held) = &*lease {
+            held.release().await;
         }
+        *lease = None;
     }
 }

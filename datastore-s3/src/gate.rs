@@ -21,13 +21,12 @@ impl Gate {
         if self.open.load(Ordering::Acquire) { Ok(inside) } else { Err(Error::closed()) }
     }
 
-    /// Shuts, and waits until nobody is inside; true for the one that shut it.
-    pub(crate) async fn shut(&self) -> bool {
-        let first = self.open.swap(false, Ordering::AcqRel);
+    /// Shuts, and waits until nobody is inside.
+    pub(crate) async fn shut(&self) {
+        self.open.store(false, Ordering::Release);
         if self.inside.acquire_many(ROOM).await.is_ok() {
             self.inside.close();
         }
-        first
     }
 }
 
@@ -47,9 +46,9 @@ mod tests {
         let mut shutting = Box::pin(gate.shut());
         assert!((&mut shutting).now_or_never().is_none());
         drop(inside);
-        assert_eq!(shutting.now_or_never(), Some(true));
+        assert_eq!(shutting.now_or_never(), Some(()));
         assert!(gate.enter().now_or_never().unwrap().is_err());
-        assert_eq!(gate.shut().now_or_never(), Some(false));
+        assert_eq!(gate.shut().now_or_never(), Some(()));
     }
 
     #[test]

@@ -24,6 +24,10 @@ use crate::runtime;
 
 pub(crate) const LEASE: &str = "writer";
 
+/// The shortest lease that there can be, and the longest.
+pub(crate) const SHORTEST: Duration = Duration::from_secs(1);
+pub(crate) const LONGEST: Duration = Duration::from_secs(3600);
+
 /// A lease that is held, and renewed in the background.
 #[derive(Debug)]
 pub(crate) struct Lease {
@@ -120,7 +124,8 @@ impl Drop for Lease {
 
 impl Holder {
     fn lease(&self) -> Duration {
-        Duration::from_millis(self.lease_ms)
+        // What stands there may be anything, and whoever waits for it waits so long.
+        Duration::from_millis(self.lease_ms).min(LONGEST)
     }
 
     fn bytes(&self) -> Result<Bytes> {
@@ -212,21 +217,23 @@ async fn renew(keeper: Arc<Keeper>) {
     let mut holder = holder.clone();
     loop {
         clock.sleep(holder.lease() / RENEWALS).await;
-        let State::Held { tag, .. } = state.borrow().clone() else { return };
+        let State::Held { tag, renewed: last } = state.borrow().clone() else { return };
         let renewed = clock.elapsed();
         let when = When::Tagged(held.tags.apply(&tag));
         holder.renewals += 1;
         let Ok(bytes) = holder.bytes() else { return };
         let next = match remote.put_if(name, bytes, &when).await {
             Ok(Some(tag)) => State::Held { tag, renewed },
-            Ok(None) => match read(remote, name).await {
-                Ok(Some((Some(found), tag))) if found.id == holder.id => {
-                    State::Held { tag, renewed }
-                }
-                _ => State::Lost("another writer took it".to_owned()),
+            Ok(None) => match seen(&keeper, renewed).await {
+                Some(next) => next,
+                None => continue,
             },
+            // An earlier renewal, of which nothing was known, may have been the last to write.
             Err(given_up) if is_condition(&given_up.failure, &when) => {
-                State::Lost("another writer took it".to_owned())
+                match seen(&keeper, last).await {
+                    Some(next) => next,
+                    None => continue,
+                }
             }
             // Commits are refused once it has run out; it may still be had back.
             Err(given_up) => {
@@ -235,6 +242,16 @@ async fn renew(keeper: Arc<Keeper>) {
             }
         };
         state.send_replace(next);
+    }
+}
+
+/// Whose the lease is, which was last renewed then if it is still this holder's; `None` if nobody knows.
+async fn seen(keeper: &Keeper, renewed: Duration) -> Option<State> {
+    match read(&keeper.remote, &keeper.name).await.ok()? {
+        Some((Some(found), tag)) if found.id == keeper.holder.id => {
+            Some(State::Held { tag, renewed })
+        }
+        _ => Some(State::Lost("another writer took it".to_owned())),
     }
 }
 

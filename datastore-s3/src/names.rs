@@ -78,7 +78,7 @@ impl Names {
                 name.len(),
                 Self::MAX_LEN
             );
-            return Err(Error::new(ErrorKind::InvalidKey, message));
+            return Err(Error::new(ErrorKind::InvalidKey, message).with_key(key.clone()));
         }
         Ok(name)
     }

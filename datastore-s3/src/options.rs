@@ -4,6 +4,7 @@ use std::time::Duration;
 use datastore::{Clock, Conditions, Result, SystemClock};
 
 use crate::core::Core;
+use crate::lease::{LONGEST, SHORTEST};
 use crate::names::Names;
 use crate::{Bucket, ObjectDatastore, Retry};
 
@@ -84,8 +85,8 @@ impl ObjectOptions {
         Self { create, ..self }
     }
 
-    /// Which conditions the server holds; otherwise it is tried out, in about eight requests each
-    /// time that the store is opened for writing.
+    /// Which conditions the server holds, on one key at most and with tags as it gives them; otherwise it
+    /// is tried out, in about eight requests each time that the store is opened for writing.
     #[must_use]
     pub fn conditions(self, conditions: Conditions) -> Self {
         Self { conditions: Some(conditions), ..self }
@@ -116,10 +117,10 @@ impl ObjectOptions {
         Self { part_bytes: bytes.max(5 << 20), ..self }
     }
 
-    /// How long the lease of a writer that died keeps others away.
+    /// How long the lease of a writer that died keeps others away: from a second to an hour.
     #[must_use]
     pub fn lease(self, lease: Duration) -> Self {
-        Self { lease, ..self }
+        Self { lease: lease.clamp(SHORTEST, LONGEST), ..self }
     }
 
     /// How requests are tried again.

@@ -77,6 +77,8 @@ pub(crate) struct Walk<'w> {
     token: Option<String>,
     limit: usize,
     more: bool,
+    /// How many of the last listings had nothing in them.
+    empty: u32,
     /// Objects on the way that no key has the name of.
     pub(crate) foreign: u64,
     /// Bytes of objects of the store's own on the way.
@@ -85,7 +87,8 @@ pub(crate) struct Walk<'w> {
 
 impl<'w> Walk<'w> {
     pub(crate) fn new(core: &'w Core, range: &'w KeyRange, span: Span, limit: usize) -> Self {
-        Self { core, range, span, token: None, limit, more: true, foreign: 0, own_bytes: 0 }
+        let token = None;
+        Self { core, range, span, token, limit, more: true, empty: 0, foreign: 0, own_bytes: 0 }
     }
 
     pub(crate) fn goes_on(&self) -> bool {
@@ -102,8 +105,12 @@ impl<'w> Walk<'w> {
             listing.map_err(|given_up| given_up.into_error("listing", self.core.place()))?;
         self.more = listing.more;
         self.token = listing.token;
-        if self.more && listing.objects.is_empty() && self.token.is_none() {
+        self.empty = if listing.objects.is_empty() { self.empty + 1 } else { 0 };
+        if self.more && self.empty > 0 && self.token.is_none() {
             return Err(self.broken("says that there is more, and not where"));
+        }
+        if self.more && self.empty > EMPTY {
+            return Err(self.broken("says over and over that there is more, and lists nothing"));
         }
 
         let mut keys = Vec::with_capacity(listing.objects.len());
@@ -122,7 +129,9 @@ impl<'w> Walk<'w> {
                     self.more = false;
                     break;
                 }
-                None if self.core.names.is_own(&object.name) => self.own_bytes += object.size,
+                None if self.core.names.is_own(&object.name) => {
+                    self.own_bytes = self.own_bytes.saturating_add(object.size);
+                }
                 None => self.foreign += 1,
             }
             self.span.after = Some(object.name);
@@ -134,6 +143,9 @@ impl<'w> Walk<'w> {
         Error::new(ErrorKind::Internal, format!("{} {what}", self.core.place()))
     }
 }
+
+/// Most listings in a row without an object: servers give some where many objects were deleted.
+const EMPTY: u32 = 1000;
 
 /// Makes the page, and fetches the values that go into it.
 async fn fill(core: &Core, query: &Query, select: Select, listed: Listed) -> Result<Page> {
@@ -184,7 +196,7 @@ async fn value(core: &Core, key: &Key) -> Result<Option<Content>> {
     let name = core.names.name(key)?;
     let got = core.remote.get(&name, None).await;
     let got =
-        got.map_err(|given_up| given_up.into_error(&format!("reading {key}"), core.place()))?;
+        got.map_err(|given_up| given_up.into_error("reading", core.place()).with_key(key.clone()))?;
     let found = got.map(|got| reads::whole(core, key, got)).transpose()?;
     Ok(found.and_then(datastore::Found::into_value).map(Content::Value))
 }

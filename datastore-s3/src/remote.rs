@@ -14,6 +14,7 @@ use object_store::{
 };
 
 use crate::bucket::Bucket;
+use crate::commits::MAX_VALUE_LEN;
 use crate::failure::Failure;
 use crate::listing::{Listing, Wanted};
 use crate::metadata::{self, WriteId};
@@ -85,6 +86,11 @@ impl Remote {
                     };
                     let GetResult { payload, meta, range: got, attributes, .. } =
                         self.bucket.objects.get_opts(&path, options).await?;
+                    let len = got.end.saturating_sub(got.start);
+                    // The client makes room for all that the server announces.
+                    if len > MAX_VALUE_LEN {
+                        return Err(Failure::Other(format!("{len} bytes are no value")));
+                    }
                     let whole = got == (0..meta.size);
                     let result = GetResult {
                         payload,
@@ -94,10 +100,10 @@ impl Remote {
                         extensions: object_store::Extensions::new(),
                     };
                     let value = result.bytes().await?;
-                    if value.len() as u64 != got.end - got.start {
+                    if value.len() as u64 != len {
                         return Err(Failure::Transport {
                             kind: object_store::client::HttpErrorKind::Interrupted,
-                            what: format!("{} bytes of {} came", value.len(), got.end - got.start),
+                            what: format!("{} bytes of {len} came", value.len()),
                         });
                     }
                     let intact = !whole || metadata::is_intact(&value, &attributes);
@@ -223,18 +229,13 @@ impl Remote {
         self.present(self.retrier.run(delete).await).map(drop)
     }
 
-    /// Deletes an object if it still has this tag.
+    /// Deletes an object if it still has this tag. One that is gone when an attempt is repeated was
+    /// deleted by that attempt or by another: nobody knows, and nobody is told that he won.
     pub(crate) async fn delete_if(&self, name: &str, tag: &str) -> Result<(), GivenUp> {
         let path = path(name)?;
-        let delete = async |in_doubt: bool| {
-            let Some(delete) = &self.bucket.conditional_delete else {
-                return Err(Failure::Unsupported("deletes under conditions".into()));
-            };
-            match delete.delete(&path, tag).await {
-                // The attempt whose reply was lost has done it.
-                Err(failure) if in_doubt && failure.is_missing() => Ok(()),
-                other => other,
-            }
+        let delete = async |_: bool| match &self.bucket.conditional_delete {
+            Some(delete) => delete.delete(&path, tag).await,
+            None => Err(Failure::Unsupported("deletes under conditions".into())),
         };
         self.retrier.run(delete).await
     }

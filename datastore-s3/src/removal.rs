@@ -9,8 +9,8 @@ use crate::{lease, marker, pages};
 pub(crate) async fn remove(core: &Core) -> Result<()> {
     let page = pages::page(core, &Query::all().keys_only().limit(1)).await?;
     if let Some(entry) = page.entries.first() {
-        let message = format!("the store in {} still has {}", core.place(), entry.key());
-        return Err(Error::new(ErrorKind::InvalidInput, message));
+        let message = format!("the store in {} still has this key", core.place());
+        return Err(Error::new(ErrorKind::InvalidInput, message).with_key(entry.key().clone()));
     }
     // The marker last: what was removed in part can be opened and removed again.
     for name in [core.names.own(lease::LEASE), core.names.own(marker::MARKER)] {

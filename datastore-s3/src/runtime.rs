@@ -1,5 +1,6 @@
 //! Where requests run: on the runtime of the caller, and without one on a thread of this crate's own.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::sync::OnceLock;
 use std::thread;
@@ -36,6 +37,15 @@ pub(crate) fn spawn<T: Send + 'static>(
     }
 }
 
+/// Whether this is the thread of this crate.
+pub(crate) fn is_ours() -> bool {
+    OURS.get()
+}
+
+thread_local! {
+    static OURS: Cell<bool> = const { Cell::new(false) };
+}
+
 /// One thread for all stores, started when it is first needed; it lives as long as the process.
 static THREAD: OnceLock<Option<Handle>> = OnceLock::new();
 
@@ -44,7 +54,10 @@ fn start() -> Option<Handle> {
     let handle = runtime.handle().clone();
     thread::Builder::new()
         .name("datastore:s3".into())
-        .spawn(move || runtime.block_on(std::future::pending::<()>()))
+        .spawn(move || {
+            OURS.set(true);
+            runtime.block_on(std::future::pending::<()>());
+        })
         .ok()?;
     Some(handle)
 }

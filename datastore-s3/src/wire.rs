@@ -13,18 +13,25 @@ use object_store::client::{
 use object_store::signer::Method;
 
 use crate::refusal::Refusal;
-use crate::{bulk_delete, listing};
+use crate::{bulk_delete, listing, runtime};
 
 /// Makes typed errors of refusals, which `object_store` hands on as text, secrets included; reads
 /// listings whole, as they are; and looks into answers that say "200" above an error, or above less than
 /// was asked for.
 #[derive(Debug)]
-pub(crate) struct Wire(HttpClient);
+pub(crate) struct Wire {
+    /// For requests on the runtimes of callers.
+    callers: HttpClient,
+    /// For requests on the thread of this crate: a connection is driven where it was made, and stands still
+    /// with a runtime that nobody drives.
+    ours: HttpClient,
+}
 
 impl Wire {
-    /// A client with one pool of connections.
+    /// A client with a pool of connections for callers, and one for the thread of this crate.
     pub(crate) fn client(options: &ClientOptions) -> object_store::Result<HttpClient> {
-        Ok(HttpClient::new(Self(ReqwestConnector::default().connect(options)?)))
+        let connect = || ReqwestConnector::default().connect(options);
+        Ok(HttpClient::new(Self { callers: connect()?, ours: connect()? }))
     }
 }
 
@@ -36,7 +43,8 @@ impl HttpService for Wire {
         let deletes = posts && has_parameter(request.uri().query(), "delete");
         let completes = posts && has_parameter(request.uri().query(), "uploadId");
         let asked = request.body().as_bytes().filter(|_| deletes).cloned();
-        let response = self.0.execute(request).await?;
+        let client = if runtime::is_ours() { &self.ours } else { &self.callers };
+        let response = client.execute(request).await?;
         let status = response.status().as_u16();
         if !(200..300).contains(&status) && status != NOT_MODIFIED {
             return Err(refused(refusal(response).await));
@@ -90,7 +98,7 @@ pub(crate) const FOR_GOOD: HttpErrorKind = HttpErrorKind::Unknown;
 /// Leaves the listing with the response, and an empty one in place of its body.
 async fn read_listing(response: HttpResponse) -> Result<HttpResponse, HttpError> {
     let (mut parts, body) = response.into_parts();
-    let body = body.bytes().await?;
+    let body = whole(body).await?;
     if Refusal::is_body(&body) {
         return Err(refused(Refusal::new(parts.status.as_u16(), None, &body)));
     }
@@ -106,7 +114,7 @@ async fn look_for_error(
     completes: bool,
 ) -> Result<HttpResponse, HttpError> {
     let (parts, body) = response.into_parts();
-    let body = body.bytes().await?;
+    let body = whole(body).await?;
     // Answers to bulk deletes hold an `Error` for each key that stays: those are read elsewhere.
     if Refusal::is_body(&body) && !body.windows(DELETED.len()).any(|window| window == DELETED) {
         return Err(refused(Refusal::new(parts.status.as_u16(), None, &body)));
@@ -126,6 +134,23 @@ async fn look_for_error(
     };
     Ok(HttpResponse::from_parts(parts, HttpResponseBody::from(body)))
 }
+
+/// A body of an answer, which is one of XML and no value.
+async fn whole(body: HttpResponseBody) -> Result<Bytes, HttpError> {
+    let mut whole = BytesMut::new();
+    let mut parts = body.bytes_stream();
+    while let Some(part) = parts.try_next().await? {
+        if whole.len() + part.len() > MAX_BODY {
+            let what = format!("more than {MAX_BODY} bytes");
+            return Err(HttpError::new(HttpErrorKind::Decode, Malformed(what)));
+        }
+        whole.extend_from_slice(&part);
+    }
+    Ok(whole.freeze())
+}
+
+/// Four times what a listing of 1,000 objects with the longest names has, each byte of them escaped.
+const MAX_BODY: usize = 32 << 20;
 
 const DELETED: &[u8] = b"DeleteResult";
 const COMPLETED: &[u8] = b"<CompleteMultipartUploadResult";

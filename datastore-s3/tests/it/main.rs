@@ -13,6 +13,7 @@ mod budgets;
 mod bulk_deletes;
 mod faults;
 mod harness;
+mod hostile;
 mod lease;
 mod listings;
 mod multipart;
