@@ -131,6 +131,7 @@ fn of_a_flush_that_landed_in_part_the_rest_stays_pending() {
     assert_eq!(error.kind(), ErrorKind::PartialCommit);
     assert_eq!(error.partial().unwrap().failed, [B, C]);
     assert_eq!(setup.store.unwritten(), Batch::new().put(B, "1").delete(C));
+    assert_eq!((setup.store.pending().keys, setup.store.pending().bytes), (2, 2 + 1 + 2));
     block_on(setup.store.sync()).unwrap();
     assert_eq!(
         setup.below().commits(),

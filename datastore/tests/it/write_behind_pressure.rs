@@ -45,6 +45,23 @@ fn a_commit_waits_until_there_is_room() {
 }
 
 #[test]
+fn a_commit_that_fits_does_not_overtake_one_that_waits_for_room() {
+    let setup = Setup::new(tight());
+    setup.below().pause(Pause::BeforeCommit);
+    block_on(setup.store.put(&A, "1")).unwrap();
+    assert!(poll_once(&mut Box::pin(setup.store.flush())).is_pending());
+    setup.below().wait_for_paused(1);
+    let mut large = setup.store.commit(Batch::new().put(B, "first").put(C, "first"));
+    assert!(poll_once(&mut large).is_pending());
+    let mut small = setup.store.commit(Batch::new().put(C, "second"));
+    assert!(poll_once(&mut small).is_pending());
+    setup.below().go_on();
+    block_on(large).unwrap();
+    block_on(small).unwrap();
+    assert_eq!(block_on(setup.store.get(&C)).unwrap().unwrap(), "second");
+}
+
+#[test]
 fn a_full_store_flushes_without_being_asked() {
     let setup = Setup::new(tight());
     for number in 0..20_u8 {
@@ -79,6 +96,57 @@ fn a_commit_that_was_dropped_while_it_waited_does_not_happen() {
     block_on(other).unwrap();
     block_on(setup.store.close()).unwrap();
     assert_eq!(keys_of(&setup.fault, Query::all()), [A, B, key!("/d")]);
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A write-behind that cannot write, with room for one more key.
+fn stuck() -> Setup {
+    let max_wait = HOUR + 2 * MINUTE;
+    let options = WriteBehindOptions { min_backoff: HOUR, max_backoff: HOUR, max_wait, ..tight() };
+    let setup = Setup::new(options);
+    let broken = Injected::Error(ErrorKind::Unavailable);
+    setup.fault.inject(Operation::Commit, Position::From(0), broken);
+    block_on(setup.store.put(&A, "1")).unwrap();
+    assert!(block_on(setup.store.flush()).is_err());
+    wait_until(|| setup.clock.sleepers() == 1);
+    setup
+}
+
+/// Lets the writer try in vain while two commits wait; it does not look at them again for half an hour.
+fn try_in_vain(setup: &Setup) {
+    setup.clock.advance(HOUR);
+    wait_until(|| setup.store.pending().failed_flushes == 2 && setup.clock.sleepers() == 3);
+}
+
+#[test]
+fn a_commit_that_fits_goes_on_once_the_one_before_it_was_dropped() {
+    let setup = stuck();
+    let mut large = setup.store.commit(Batch::new().put(B, "1").put(C, "1"));
+    assert!(poll_once(&mut large).is_pending());
+    let mut small = setup.store.commit(Batch::new().put(C, "2"));
+    assert!(poll_once(&mut small).is_pending());
+    try_in_vain(&setup);
+    drop(large);
+    wait_until(|| setup.store.pending().keys == 2);
+    block_on(small).unwrap();
+    assert_eq!(setup.store.unwritten(), Batch::new().put(A, "1").put(C, "2"));
+}
+
+#[test]
+fn a_commit_that_fits_goes_on_once_the_one_before_it_waited_for_too_long() {
+    let setup = stuck();
+    let mut large = setup.store.commit(Batch::new().put(B, "1").put(C, "1"));
+    assert!(poll_once(&mut large).is_pending());
+    setup.clock.advance(MINUTE);
+    let mut small = setup.store.commit(Batch::new().put(C, "2"));
+    assert!(poll_once(&mut small).is_pending());
+    try_in_vain(&setup);
+    setup.clock.advance(MINUTE);
+    assert_eq!(block_on(large).unwrap_err().kind(), ErrorKind::Unavailable);
+    wait_until(|| setup.store.pending().keys == 2);
+    block_on(small).unwrap();
+    assert_eq!(setup.store.unwritten(), Batch::new().put(A, "1").put(C, "2"));
 }
 
 #[test]
@@ -213,5 +281,28 @@ fn a_commit_that_waits_is_refused_when_the_store_closes() {
     }
     setup.below().go_on();
     block_on(close).unwrap();
+    assert_eq!(keys_of(&setup.fault, Query::all()), [A, B]);
+}
+
+#[test]
+fn callers_that_give_up_during_a_flush_leave_nothing_behind() {
+    let setup = Setup::new(patient());
+    setup.below().pause(Pause::BeforeCommit);
+    block_on(setup.store.put(&A, "1")).unwrap();
+    assert!(poll_once(&mut Box::pin(setup.store.flush())).is_pending());
+    setup.below().wait_for_paused(1);
+    let give_up = |times| {
+        for _ in 0..times {
+            let synced = Batch::new().put(B, "1").synced();
+            assert!(poll_once(&mut setup.store.commit(synced)).is_pending());
+            assert!(poll_once(&mut setup.store.sync()).is_pending());
+        }
+        format!("{:?}", setup.store).len()
+    };
+    let few = give_up(10);
+    let many = give_up(1_000);
+    assert!(many < 2 * few, "{many} characters describe it, and {few} before");
+    setup.below().go_on();
+    block_on(setup.store.close()).unwrap();
     assert_eq!(keys_of(&setup.fault, Query::all()), [A, B]);
 }

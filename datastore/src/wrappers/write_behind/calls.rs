@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::channel::oneshot;
 
 use super::failures;
-use super::state::{PageJob, Phase, Queued, State, Waiter, Work, tell};
+use super::state::{PageJob, Phase, Queued, State, Waiter, Work, enlist, tell};
 use crate::{Error, Page, Query, Result};
 
 /// What became of a commit that was handed in.
@@ -38,7 +38,7 @@ impl State {
                     return Ok((Handed::Done, due));
                 }
                 let (id, (reply, receiver)) = (self.take_id(), oneshot::channel());
-                self.waiters.push(Waiter { keys, reply });
+                enlist(&mut self.waiters, Waiter { keys, reply }, |waiter| &waiter.reply);
                 Ok((Handed::Waits { id, queued: false, reply: receiver }, true))
             }
             work => {
@@ -67,7 +67,7 @@ impl State {
     pub(super) fn unsettled(&mut self) -> Option<oneshot::Receiver<()>> {
         self.orphaned.then(|| {
             let (sender, receiver) = oneshot::channel();
-            self.settled.push(sender);
+            enlist(&mut self.settled, sender, |sender| sender);
             receiver
         })
     }
@@ -76,7 +76,7 @@ impl State {
         let (reply, receiver) = oneshot::channel();
         match self.phase {
             Phase::Ended => tell(reply, Err(Error::closed())),
-            _ => self.pages.push(PageJob { query, reply }),
+            _ => enlist(&mut self.pages, PageJob { query, reply }, |page| &page.reply),
         }
         receiver
     }
@@ -89,7 +89,7 @@ impl State {
         let (reply, receiver) = oneshot::channel();
         match self.phase {
             Phase::Ended => tell(reply, Err(Error::closed())),
-            _ => self.waiters.push(Waiter { keys: None, reply }),
+            _ => enlist(&mut self.waiters, Waiter { keys: None, reply }, |waiter| &waiter.reply),
         }
         Some(receiver)
     }
@@ -108,7 +108,7 @@ impl State {
         if self.phase == Phase::Ended {
             tell(reply, Err(failures::of_close(&self.close_error.take()?)));
         } else {
-            self.closers.push(reply);
+            enlist(&mut self.closers, reply, |reply| reply);
         }
         Some(receiver)
     }

@@ -177,3 +177,37 @@ impl State {
 pub(super) fn tell<T>(reply: oneshot::Sender<T>, answer: T) {
     let _ = reply.send(answer);
 }
+
+/// Adds one to those who wait. Of those who gave up, it keeps no more than a few times as many as wait.
+pub(super) fn enlist<W, T>(
+    waiting: &mut Vec<W>,
+    one: W,
+    reply: impl Fn(&W) -> &oneshot::Sender<T>,
+) {
+    if waiting.len() == waiting.capacity() {
+        waiting.retain(|other| !reply(other).is_canceled());
+        // The next look comes after as many more as were found: each costs a constant part of it.
+        waiting.reserve(waiting.len() + 1);
+    }
+    waiting.push(one);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_who_gave_up_are_not_kept_and_those_who_wait_are() {
+        let (mut waiting, mut patient) = (Vec::new(), Vec::new());
+        for number in 0..100_000 {
+            let (sender, receiver) = oneshot::channel::<()>();
+            enlist(&mut waiting, sender, |sender| sender);
+            if number % 1000 == 0 {
+                patient.push(receiver);
+            }
+            assert!(waiting.len() <= 4 * (patient.len() + 1));
+        }
+        let still = waiting.iter().filter(|sender| !sender.is_canceled()).count();
+        assert_eq!(still, patient.len());
+    }
+}

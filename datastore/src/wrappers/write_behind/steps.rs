@@ -9,7 +9,7 @@ use futures::channel::oneshot;
 
 use super::changes::Changes;
 use super::failures::{self, refused_for_flush};
-use super::state::{PageJob, Phase, Queued, State, Waiter, Work, tell};
+use super::state::{PageJob, Phase, Queued, State, Waiter, Work, enlist, tell};
 use crate::{Batch, Condition, Durability, Error, Op, Result};
 
 /// What the writer is to do next.
@@ -159,7 +159,7 @@ impl State {
             self.hold(changes, now);
             match keys {
                 None => tell(reply, Ok(())),
-                keys => self.waiters.push(Waiter { keys, reply }),
+                keys => enlist(&mut self.waiters, Waiter { keys, reply }, |waiter| &waiter.reply),
             }
         }
     }
