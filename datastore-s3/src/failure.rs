@@ -81,9 +81,11 @@ impl Failure {
     pub(crate) fn outcome(&self) -> Outcome {
         match self {
             Self::Refused(Refusal { status, code, .. }) => {
-                let turned_away = matches!(code.as_str(), "SlowDown" | "ServiceUnavailable");
-                let unknown = *status < 300 || *status >= 500 && *status != 501;
-                if unknown && !turned_away { Outcome::Unknown } else { Outcome::NotApplied }
+                // Under a status of success an error came after the work had begun.
+                let turned_away =
+                    *status == 501 || matches!(code.as_str(), "SlowDown" | "ServiceUnavailable");
+                let unknown = *status < 300 || *status >= 500 && !turned_away;
+                if unknown { Outcome::Unknown } else { Outcome::NotApplied }
             }
             Self::Transport { kind: HttpErrorKind::Connect, .. }
             | Self::Missing

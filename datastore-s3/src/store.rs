@@ -20,8 +20,10 @@ use crate::{Access, check, commits, pages, reads, removal, runtime};
 /// value; a page in descending order one for each thousand keys of its range; `disk_usage` one for each
 /// thousand keys; `check` those and one for each key. What fails is tried again ([`Retry`](crate::Retry)).
 ///
-/// Requests run on the tokio runtime of the caller, which needs I/O and time enabled; outside of one, on
-/// a thread of this crate.
+/// [`close`](Datastore::close) it: the lease of a writer that was dropped keeps others away until it runs out.
+///
+/// Requests run on the tokio runtime of the caller, which needs I/O and time enabled (one without panics);
+/// outside of one, on a thread of this crate.
 #[derive(Debug)]
 pub struct ObjectDatastore {
     core: Arc<Core>,

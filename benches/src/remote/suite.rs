@@ -118,7 +118,7 @@ impl Work {
         match self {
             Self::Get | Self::Put => Some(Goal::AtMost(1.05)),
             // 0.9 of the throughput.
-            Self::Batch => Some(Goal::AtMost(1.0 / 0.9)),
+            Self::Batch => Some(Goal::AtMost(1.11)),
             Self::List => Some(Goal::AtMost(1.1)),
             Self::Delete => None,
         }
