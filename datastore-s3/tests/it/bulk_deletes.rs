@@ -57,10 +57,8 @@ async fn a_server_that_never_answers_rightly_is_not_believed() {
         rig.proxy.on(bulk_deletes(), lie.clone());
         let error = store.commit(deletes(&keys(3))).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{lie:?}");
-        let refused =
-            matches!(&lie, Fault::Answer(answer) if format!("{answer:?}").contains("SlowDown"));
-        let outcome = if refused { Outcome::NotApplied } else { Outcome::Unknown };
-        assert_eq!(error.outcome(), Some(outcome), "{lie:?}");
+        // Even of `SlowDown`, under a status of success.
+        assert_eq!(error.outcome(), Some(Outcome::Unknown), "{lie:?}");
         assert_eq!(rig.asked(), [("BULK", RETRIES + 1)], "{lie:?}");
         rig.proxy.heal();
     }
