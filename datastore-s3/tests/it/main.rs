@@ -20,5 +20,6 @@ mod multipart;
 mod oddities;
 mod paging;
 mod real;
+mod real_faults;
 mod secrets;
 mod write_behind;
