@@ -86,7 +86,7 @@ impl ObjectOptions {
     }
 
     /// Which conditions the server holds, on one key at most and with tags as it gives them; otherwise it
-    /// is tried out, in about eight requests each time that the store is opened for writing.
+    /// is tried out, in ten requests each time that the store is opened for writing.
     #[must_use]
     pub fn conditions(self, conditions: Conditions) -> Self {
         Self { conditions: Some(conditions), ..self }
