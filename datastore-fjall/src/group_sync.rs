@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use datastore::{Error, Result};
+use datastore::{Error, Outcome, Result};
 use futures::channel::oneshot;
 use parking_lot::{Condvar, Mutex};
 
@@ -49,6 +49,17 @@ impl GroupSync {
     pub(crate) fn announce(&self) -> Arrival<'_> {
         self.arriving.fetch_add(1, Ordering::AcqRel);
         Arrival(self)
+    }
+
+    /// Waits until a commit that was applied, and announced with `arrival`, is durable. Whatever keeps it from
+    /// that, the commit may be found later.
+    pub(crate) async fn commit_synced(
+        &self,
+        arrival: Option<Arrival<'_>>,
+        health: &Health,
+    ) -> Result<()> {
+        let synced = self.synced(arrival, health).await;
+        synced.map_err(|error| error.with_outcome(Outcome::Unknown))
     }
 
     /// Waits until all that was applied before is durable.
@@ -119,3 +130,36 @@ impl Drop for Arrival<'_> {
 
 /// How long the first of a group waits for the others; about what an fsync takes.
 const GATHER: Duration = Duration::from_millis(1);
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use datastore::ErrorKind;
+    use futures::executor::block_on;
+
+    use super::*;
+
+    /// How an applied commit ends that cannot be synced.
+    fn end_of_a_commit(group: &GroupSync, health: &Health) -> (ErrorKind, Option<Outcome>) {
+        let error = block_on(group.commit_synced(Some(group.announce()), health)).err();
+        error.map(|error| (error.kind(), error.outcome())).unwrap_or((ErrorKind::Internal, None))
+    }
+
+    #[test]
+    fn a_commit_applied_before_another_failed_may_be_found_later() {
+        let (group, health) = (GroupSync::default(), Health::new(Path::new("nowhere")));
+        health.fail(std::io::Error::from(std::io::ErrorKind::StorageFull).into());
+        assert_eq!(end_of_a_commit(&group, &health), (ErrorKind::Closed, Some(Outcome::Unknown)));
+        // Asking for nothing but a sync changes nothing.
+        let error = block_on(group.synced(None, &health)).err();
+        assert_eq!(error.and_then(|error| error.outcome()), Some(Outcome::NotApplied));
+    }
+
+    #[test]
+    fn a_commit_applied_before_the_store_was_closed_may_be_found_later() {
+        let (group, health) = (GroupSync::default(), Health::new(Path::new("nowhere")));
+        group.stop();
+        assert_eq!(end_of_a_commit(&group, &health), (ErrorKind::Closed, Some(Outcome::Unknown)));
+    }
+}

@@ -96,7 +96,7 @@ impl Datastore for FjallDatastore {
             turn::count(work).await;
         }
         if synced {
-            self.core.group.synced(arrival, &self.core.health).await?;
+            self.core.group.commit_synced(arrival, &self.core.health).await?;
         }
         Ok(())
     }
