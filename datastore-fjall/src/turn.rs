@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use datastore::{Clock, SystemClock};
 
-/// A turn of a thread, and the longest that a page works.
 /// The work of a page, which is worth a look at the clock.
 pub(crate) const PAGE: u32 = 32;
 
+/// A turn of a thread, and the longest that a page works.
 pub(crate) const TURN: Duration = Duration::from_millis(1);
 
 static CLOCK: LazyLock<SystemClock> = LazyLock::new(SystemClock::new);

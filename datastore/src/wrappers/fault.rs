@@ -1,9 +1,10 @@
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::future::BoxFuture;
 
 use super::gate::Gate;
 use crate::{
@@ -33,6 +34,8 @@ pub struct Fault<S> {
     gate: Gate,
     clock: Arc<dyn Clock>,
     rules: Mutex<Vec<FaultRule>>,
+    /// Whether there is any rule.
+    armed: AtomicBool,
     calls: [AtomicU64; OPERATIONS],
 }
 
@@ -121,6 +124,7 @@ impl<S: Datastore> Fault<S> {
             gate: Gate::default(),
             clock,
             rules: Mutex::default(),
+            armed: AtomicBool::new(false),
             calls: std::array::from_fn(|_| AtomicU64::new(0)),
         }
     }
@@ -133,17 +137,26 @@ impl<S: Datastore> Fault<S> {
     /// Adds a rule; where several meet a call, the one that was added first is taken.
     pub fn inject(&self, operation: Operation, position: Position, injected: Injected) {
         let first_call = self.calls(operation);
-        self.rules().push(FaultRule { operation, position, injected, first_call });
+        let mut rules = self.rules();
+        rules.push(FaultRule { operation, position, injected, first_call });
+        self.armed.store(true, Ordering::Release);
     }
 
     /// Removes all rules.
     pub fn heal(&self) {
-        self.rules().clear();
+        let mut rules = self.rules();
+        rules.clear();
+        self.armed.store(false, Ordering::Release);
     }
 
     /// How many calls of an operation there were, failed ones included.
     pub fn calls(&self, operation: Operation) -> u64 {
         self.counter(operation).map_or(0, |counter| counter.load(Ordering::Acquire))
+    }
+
+    /// Counts a call; answers how many there were before.
+    fn count(&self, operation: Operation) -> u64 {
+        self.counter(operation).map_or(0, |counter| counter.fetch_add(1, Ordering::AcqRel))
     }
 
     fn counter(&self, operation: Operation) -> Option<&AtomicU64> {
@@ -157,8 +170,10 @@ impl<S: Datastore> Fault<S> {
     /// Counts the call, waits or fails as the rules say, and tells what is left to be done with it.
     async fn enter(&self, operation: Operation) -> Result<Option<Injected>> {
         self.gate.check_open()?;
-        let call =
-            self.counter(operation).map_or(0, |counter| counter.fetch_add(1, Ordering::AcqRel));
+        let call = self.count(operation);
+        if !self.armed.load(Ordering::Acquire) {
+            return Ok(None);
+        }
         let injected =
             self.rules().iter().find(|rule| rule.meets(operation, call)).map(|r| r.injected);
         match injected {
@@ -206,8 +221,18 @@ impl<S: Datastore> Datastore for Fault<S> {
         Capabilities { atomic_batches: below.atomic_batches && !torn, ..below }
     }
 
-    async fn read(&self, key: &Key, want: Want) -> Result<Option<Found>> {
-        self.pass(Operation::Read, self.inner.read(key, want)).await
+    // Where nothing is to be injected a read costs no future of its own.
+    fn read<'s, 'k, 'f>(&'s self, key: &'k Key, want: Want) -> BoxFuture<'f, Result<Option<Found>>>
+    where
+        's: 'f,
+        'k: 'f,
+    {
+        let read = self.inner.read(key, want);
+        if self.armed.load(Ordering::Acquire) || self.gate.check_open().is_err() {
+            return Box::pin(self.pass(Operation::Read, read));
+        }
+        self.count(Operation::Read);
+        read
     }
 
     async fn query_page(&self, query: &Query) -> Result<Page> {
