@@ -1,0 +1,67 @@
+//! Where things lie in the datastore.
+
+use bytes::Bytes;
+use cid::Cid;
+use data_encoding::BASE32_NOPAD;
+use datastore::{Error, ErrorKind, Key, Result, key};
+use multihash::Multihash;
+
+use crate::hashes::MAX_DIGEST_LEN;
+
+/// Keys of blocks: `/blocks/<B32 multihash>`, RFC 4648 base32, upper case, unpadded, as boxo's
+/// `dshelp.MultihashToDsKey` writes them.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    /// `None` for boxo's `NoPrefix`.
+    pub(crate) blocks: Option<Key>,
+}
+
+/// Codecs that blocks were put under: `/block-codecs/<B32 multihash>/<codec, hex>`, empty values.
+pub(crate) const CODECS: Key = key!("/block-codecs");
+
+/// Blocks whose data has not their digest: `/block-quarantine/<B32 multihash>`.
+pub(crate) const QUARANTINE: Key = key!("/block-quarantine");
+
+impl Layout {
+    /// The key of a block.
+    pub(crate) fn block(&self, hash: &Multihash<MAX_DIGEST_LEN>) -> Result<Key> {
+        let prefix = self.blocks.as_ref().map_or(&b""[..], Key::as_bytes);
+        key_of(prefix, &hash.to_bytes())
+    }
+
+    /// The multihash that a key names; `None` for one that is not a block's.
+    pub(crate) fn multihash(&self, key: &Key) -> Option<Multihash<MAX_DIGEST_LEN>> {
+        let own = match &self.blocks {
+            Some(prefix) => prefix.strip_from(key)?,
+            None => key.clone(),
+        };
+        if !own.is_top_level() {
+            return None;
+        }
+        let bytes = BASE32_NOPAD.decode(own.last_segment()).ok()?;
+        Multihash::from_bytes(&bytes).ok()
+    }
+}
+
+/// Where the codecs of a block are.
+pub(crate) fn codecs(hash: &Multihash<MAX_DIGEST_LEN>) -> Result<Key> {
+    key_of(CODECS.as_bytes(), &hash.to_bytes())
+}
+
+/// The key that keeps the codec of a CID.
+pub(crate) fn codec(cid: &Cid) -> Result<Key> {
+    codecs(cid.hash())?.child(format!("{:x}", cid.codec()))
+}
+
+/// `prefix/<B32 bytes>`, in one allocation.
+fn key_of(prefix: &[u8], bytes: &[u8]) -> Result<Key> {
+    let mut encoded = vec![b'/'; prefix.len() + 1 + BASE32_NOPAD.encode_len(bytes.len())];
+    let Some((head, tail)) = encoded.split_at_mut_checked(prefix.len() + 1) else {
+        return Err(Error::new(ErrorKind::Internal, "a key shorter than its prefix"));
+    };
+    for (to, from) in head.iter_mut().zip(prefix) {
+        *to = *from;
+    }
+    BASE32_NOPAD.encode_mut(bytes, tail);
+    Key::from_bytes(Bytes::from(encoded))
+}

@@ -1,0 +1,22 @@
+#![doc = include_str!("../README.md")]
+
+mod block;
+mod codecs;
+mod gc;
+mod hashes;
+mod layout;
+mod listing;
+mod options;
+mod policy;
+mod presence;
+mod store;
+
+pub use block::{Block, verify};
+pub use cid::Cid;
+pub use codecs::{DAG_CBOR, DAG_JSON, DAG_PB, RAW};
+pub use hashes::{IDENTITY, MAX_DIGEST_LEN, SHA2_256};
+pub use multihash::Multihash;
+pub use options::BlockstoreOptions;
+pub use policy::Policy;
+pub use presence::PresenceOptions;
+pub use store::{Blockstore, Stored};

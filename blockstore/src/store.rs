@@ -1,0 +1,397 @@
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cid::Cid;
+use datastore::{
+    Batch, Datastore, DatastoreExt, Error, ErrorKind, Found, Key, MANY_BYTES, MANY_OPS, MANY_READS, Op,
+    Query, Result, Want,
+};
+use futures::{Stream, StreamExt, TryStreamExt};
+use multihash::Multihash;
+
+use crate::gc::Gate;
+use crate::hashes::{IDENTITY, MAX_DIGEST_LEN};
+use crate::layout;
+use crate::presence::{Known, Presence};
+use crate::{Block, BlockstoreOptions, verify};
+
+/// Blocks, found by the digest of what they hold, in any datastore.
+///
+/// A block is kept under its multihash, so that CIDs of either version and of any codec that have the
+/// same digest name the same block. Identity CIDs hold their data themselves: they are always there,
+/// never stored and never listed.
+///
+/// A clone is another handle of the same blocks. All writers of a datastore must share one [`Blockstore`]
+/// while garbage is collected, or while it remembers which blocks are there
+/// ([`PresenceOptions`](crate::PresenceOptions)). Dropping it closes nothing: the datastore stays its owner's.
+///
+/// Calls may be dropped at any time; what becomes of a write then is as the datastore says.
+///
+/// # Examples
+/// ```
+/// # futures::executor::block_on(async {
+/// use std::sync::Arc;
+/// use datastore::MemoryDatastore;
+/// use datastore_blocks::{Block, Blockstore, RAW};
+///
+/// let blocks = Blockstore::open(Arc::new(MemoryDatastore::new())).await?;
+/// let block = Block::new(RAW, "hello world");
+/// blocks.put(block.clone()).await?;
+/// assert_eq!(blocks.get(block.cid()).await?.as_ref(), Some(block.data()));
+///
+/// let forged = Block::unverified(*block.cid(), "something else");
+/// assert!(blocks.put(forged).await.is_err());
+/// # Ok::<(), datastore::Error>(()) }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct Blockstore {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) store: Arc<dyn Datastore>,
+    pub(crate) options: BlockstoreOptions,
+    pub(crate) presence: Option<Presence>,
+    pub(crate) gate: Gate,
+}
+
+/// What puts came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stored {
+    /// Blocks that were written.
+    pub written: u64,
+    /// Bytes of the blocks that were written.
+    pub bytes: u64,
+    /// Blocks that were there before, or came twice; identity CIDs among them.
+    pub present: u64,
+}
+
+impl Blockstore {
+    /// Opens the blocks of a datastore as [`BlockstoreOptions::new`] says.
+    ///
+    /// # Errors
+    /// Those of the datastore.
+    pub async fn open(store: Arc<dyn Datastore>) -> Result<Self> {
+        BlockstoreOptions::new().open(store).await
+    }
+
+    pub(crate) async fn with_options(
+        store: Arc<dyn Datastore>,
+        options: BlockstoreOptions,
+    ) -> Result<Self> {
+        let gate = Gate::open(&*store).await?;
+        let presence = options.presence.as_ref().map(Presence::new);
+        Ok(Self { inner: Arc::new(Inner { store, options, presence, gate }) })
+    }
+
+    /// The datastore below.
+    pub fn datastore(&self) -> &Arc<dyn Datastore> {
+        &self.inner.store
+    }
+
+    /// The data of a block, verified if the options say so.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] if what is stored has another digest; those of the datastore.
+    pub async fn get(&self, cid: &Cid) -> Result<Option<Bytes>> {
+        let hash = cid.hash();
+        if hash.code() == IDENTITY {
+            return Ok(Some(Bytes::copy_from_slice(hash.digest())));
+        }
+        if self.known(hash) == Known::Absent {
+            return Ok(None);
+        }
+        let found = self.look(hash, Want::Value).await?;
+        let Some(data) = found.and_then(Found::into_value) else { return Ok(None) };
+        if self.inner.options.verify_reads {
+            verify(cid, &data).map_err(|error| self.corrupt(cid, error))?;
+        }
+        Ok(Some(data))
+    }
+
+    /// As [`get`](Self::get), of a block that must be there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] if there is no such block; those of [`get`](Self::get).
+    pub async fn get_required(&self, cid: &Cid) -> Result<Bytes> {
+        self.get(cid).await?.ok_or_else(|| missing(cid))
+    }
+
+    /// The bytes of a block from `offset`, `len` at most; never verified, since that takes the whole.
+    ///
+    /// # Errors
+    /// Those of the datastore.
+    pub async fn get_range(&self, cid: &Cid, offset: u64, len: u64) -> Result<Option<Bytes>> {
+        let (hash, want) = (cid.hash(), Want::Range { offset, len });
+        if hash.code() == IDENTITY {
+            let data = Bytes::copy_from_slice(hash.digest());
+            return Ok(Found::answer(&want, data).into_value());
+        }
+        if self.known(hash) == Known::Absent {
+            return Ok(None);
+        }
+        Ok(self.look(hash, want).await?.and_then(Found::into_value))
+    }
+
+    /// The data of many blocks, in the order of the CIDs, some reads ahead.
+    ///
+    /// # Errors
+    /// Items are those of [`get`](Self::get), one for each CID.
+    pub fn get_many<'s, T>(
+        &'s self,
+        cids: T,
+    ) -> impl Stream<Item = Result<(Cid, Option<Bytes>)>> + Send + 's
+    where
+        T: Stream<Item = Cid> + Send + 's,
+    {
+        let get = move |cid| async move { Ok((cid, self.get(&cid).await?)) };
+        cids.map(get).buffered(MANY_READS)
+    }
+
+    /// Whether a block is there.
+    ///
+    /// # Errors
+    /// Those of the datastore.
+    pub async fn has(&self, cid: &Cid) -> Result<bool> {
+        let hash = cid.hash();
+        if hash.code() == IDENTITY {
+            return Ok(true);
+        }
+        match self.known(hash) {
+            Known::Absent => Ok(false),
+            Known::Present(_) => Ok(true),
+            Known::Unknown => Ok(self.look(hash, Want::Exists).await?.is_some()),
+        }
+    }
+
+    /// The size of a block, in bytes.
+    ///
+    /// # Errors
+    /// Those of the datastore.
+    pub async fn size(&self, cid: &Cid) -> Result<Option<u64>> {
+        let hash = cid.hash();
+        if hash.code() == IDENTITY {
+            return Ok(Some(hash.digest().len() as u64));
+        }
+        match self.known(hash) {
+            Known::Absent => Ok(None),
+            Known::Present(Some(size)) => Ok(Some(size)),
+            Known::Present(None) | Known::Unknown => {
+                Ok(self.look(hash, Want::Size).await?.and_then(|found| found.size()))
+            }
+        }
+    }
+
+    /// Stores a block, verified. One that is there already costs no write.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] if the data does not have the digest of the CID, or the policy does
+    /// not take it; those of the datastore.
+    pub async fn put(&self, block: Block) -> Result<Stored> {
+        self.put_batch(vec![block]).await
+    }
+
+    /// Stores blocks in one commit, verified. If one is refused, none is stored.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put).
+    pub async fn put_batch(&self, blocks: Vec<Block>) -> Result<Stored> {
+        self.check(&blocks)?;
+        self.put_verified(blocks).await
+    }
+
+    /// Stores the blocks of a stream, in commits of [`MANY_OPS`] blocks or [`MANY_BYTES`] bytes, in bounded
+    /// memory.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put); what was committed before stays.
+    pub async fn put_many<T>(&self, blocks: T) -> Result<Stored>
+    where
+        T: Stream<Item = Block> + Send,
+    {
+        let mut blocks = std::pin::pin!(blocks);
+        let (mut batch, mut bytes, mut sum) = (Vec::new(), 0, Stored::default());
+        while let Some(block) = blocks.next().await {
+            bytes += block.data().len();
+            batch.push(block);
+            if batch.len() >= MANY_OPS || bytes >= MANY_BYTES {
+                sum.add(self.put_batch(std::mem::take(&mut batch)).await?);
+                bytes = 0;
+            }
+        }
+        sum.add(self.put_batch(batch).await?);
+        Ok(sum)
+    }
+
+    /// Removes a block; Ok if it is not there. What pins say is not looked at.
+    ///
+    /// # Errors
+    /// Those of the datastore.
+    pub async fn delete(&self, cid: &Cid) -> Result<()> {
+        self.delete_batch(&[*cid.hash()]).await
+    }
+
+    /// Removes the blocks of a stream, in commits of [`MANY_OPS`] blocks; answers how many CIDs there were.
+    ///
+    /// # Errors
+    /// Those of the datastore; what was removed before stays so.
+    pub async fn delete_many<T>(&self, cids: T) -> Result<u64>
+    where
+        T: Stream<Item = Cid> + Send,
+    {
+        let mut batches = std::pin::pin!(cids.map(|cid| *cid.hash()).ready_chunks(MANY_OPS));
+        let mut count = 0;
+        while let Some(batch) = batches.next().await {
+            self.delete_batch(&batch).await?;
+            count += batch.len() as u64;
+        }
+        Ok(count)
+    }
+
+    /// Makes all that was stored durable.
+    ///
+    /// # Errors
+    /// Those of the datastore.
+    pub async fn sync(&self) -> Result<()> {
+        self.inner.store.sync().await
+    }
+
+    /// Refuses blocks that the policy does not take, or whose data has another digest.
+    pub(crate) fn check(&self, blocks: &[Block]) -> Result<()> {
+        blocks.iter().try_for_each(|block| {
+            self.inner.options.policy.check(block.cid(), block.data().len())?;
+            block.verify()
+        })
+    }
+
+    /// Stores blocks that [`check`](Self::check) has passed.
+    pub(crate) async fn put_verified(&self, blocks: Vec<Block>) -> Result<Stored> {
+        let Inner { store, options, presence, gate } = &*self.inner;
+        let mut stored = Stored { present: blocks.len() as u64, ..Stored::default() };
+        let blocks = distinct(blocks);
+        if blocks.is_empty() {
+            return Ok(stored);
+        }
+        let mut batch = Batch { durability: options.durability, ..Batch::new() };
+        // Before the look whether they are there: no sweep removes them from here on.
+        let entered = gate.enter(blocks.iter().map(|block| block.cid().hash())).await?;
+        batch.ops.extend(entered.marks());
+        if options.keep_codecs {
+            for block in &blocks {
+                batch.ops.push(Op::Put { key: layout::codec(block.cid())?, value: Bytes::new() });
+            }
+        }
+        let new = self.absent(blocks).await?;
+        let writing = presence.as_ref().map(|presence| {
+            presence.writing(new.iter().map(|block| (*block.cid().hash(), block.data().len() as u64)))
+        });
+        for block in new {
+            let (cid, value) = block.into_parts();
+            stored.written += 1;
+            stored.present -= 1;
+            stored.bytes += value.len() as u64;
+            batch.ops.push(Op::Put { key: options.layout.block(cid.hash())?, value });
+        }
+        if !batch.ops.is_empty() {
+            store.commit(batch).await?;
+        }
+        if let Some(writing) = writing {
+            writing.done();
+        }
+        Ok(stored)
+    }
+
+    pub(crate) async fn delete_batch(&self, hashes: &[Hash]) -> Result<()> {
+        let Inner { store, options, presence, gate: _ } = &*self.inner;
+        let mut batch = Batch { durability: options.durability, ..Batch::new() };
+        for hash in hashes.iter().filter(|hash| hash.code() != IDENTITY) {
+            batch.ops.push(Op::Delete { key: options.layout.block(hash)? });
+            if options.keep_codecs {
+                let codecs = layout::codecs(hash)?;
+                let keys = store.query_keys(Query::descendants(codecs));
+                let keys: Vec<Key> = keys.try_collect().await?;
+                batch.ops.extend(keys.into_iter().map(|key| Op::Delete { key }));
+            }
+        }
+        if batch.ops.is_empty() {
+            return Ok(());
+        }
+        let deleting = presence.as_ref().map(|presence| presence.deleting(hashes));
+        store.commit(batch).await?;
+        if let Some(deleting) = deleting {
+            deleting.done();
+        }
+        Ok(())
+    }
+
+    /// Those that are not there.
+    async fn absent(&self, mut blocks: Vec<Block>) -> Result<Vec<Block>> {
+        let mut there = Vec::with_capacity(blocks.len());
+        for block in &blocks {
+            there.push(self.has(block.cid()).await?);
+        }
+        let mut there = there.into_iter();
+        blocks.retain(|_| there.next() == Some(false));
+        Ok(blocks)
+    }
+
+    /// What is known without asking the datastore.
+    fn known(&self, hash: &Hash) -> Known {
+        self.inner.presence.as_ref().map_or(Known::Unknown, |presence| presence.known(hash))
+    }
+
+    /// Asks the datastore, and remembers the answer.
+    async fn look(&self, hash: &Hash, want: Want) -> Result<Option<Found>> {
+        let Inner { store, options, presence, gate: _ } = &*self.inner;
+        let key = options.layout.block(hash)?;
+        let Some(presence) = presence else { return store.read(&key, want).await };
+        let watch = presence.watch(hash);
+        let found = store.read(&key, want).await?;
+        watch.seen(found.as_ref());
+        Ok(found)
+    }
+
+    fn corrupt(&self, cid: &Cid, error: Error) -> Error {
+        let corrupt = Error::new(ErrorKind::Corrupt, error.to_string());
+        match self.inner.options.layout.block(cid.hash()) {
+            Ok(key) => corrupt.with_key(key),
+            Err(_) => corrupt,
+        }
+    }
+}
+
+impl fmt::Debug for Blockstore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { store, options, presence: _, gate: _ } = &*self.inner;
+        f.debug_struct("Blockstore").field("store", store).field("options", options).finish()
+    }
+}
+
+impl Stored {
+    /// Adds what more puts came to.
+    pub fn add(&mut self, more: Self) {
+        self.written += more.written;
+        self.bytes += more.bytes;
+        self.present += more.present;
+    }
+}
+
+/// A multihash as CIDs hold it.
+pub(crate) type Hash = Multihash<MAX_DIGEST_LEN>;
+
+/// Each block once, and none of an identity CID.
+fn distinct(mut blocks: Vec<Block>) -> Vec<Block> {
+    let mut seen = HashSet::with_capacity(blocks.len());
+    blocks.retain(|block| {
+        let hash = block.cid().hash();
+        hash.code() != IDENTITY && seen.insert(*hash)
+    });
+    blocks
+}
+
+fn missing(cid: &Cid) -> Error {
+    Error::new(ErrorKind::InvalidInput, format!("there is no block {cid}"))
+}
