@@ -53,6 +53,12 @@ pub(crate) fn codec(cid: &Cid) -> Result<Key> {
     codecs(cid.hash())?.child(format!("{:x}", cid.codec()))
 }
 
+/// The codec that a key keeps, if it is one of this block.
+pub(crate) fn codec_of(key: &Key, hash: &Multihash<MAX_DIGEST_LEN>) -> Option<u64> {
+    (key.parent()? == codecs(hash).ok()?).then_some(())?;
+    u64::from_str_radix(std::str::from_utf8(key.last_segment()).ok()?, 16).ok()
+}
+
 /// `prefix/<B32 bytes>`, in one allocation.
 fn key_of(prefix: &[u8], bytes: &[u8]) -> Result<Key> {
     let mut encoded = vec![b'/'; prefix.len() + 1 + BASE32_NOPAD.encode_len(bytes.len())];

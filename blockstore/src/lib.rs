@@ -15,6 +15,7 @@ pub use block::{Block, verify};
 pub use cid::Cid;
 pub use codecs::{DAG_CBOR, DAG_JSON, DAG_PB, RAW};
 pub use hashes::{IDENTITY, MAX_DIGEST_LEN, SHA2_256};
+pub use listing::{ListOptions, Listed};
 pub use multihash::Multihash;
 pub use options::BlockstoreOptions;
 pub use policy::Policy;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use cid::Cid;
 use datastore::{
-    Batch, Datastore, DatastoreExt, Error, ErrorKind, Found, Key, MANY_BYTES, MANY_OPS, MANY_READS, Op,
-    Query, Result, Want,
+    Batch, Datastore, DatastoreExt, Error, ErrorKind, Found, Key, MANY_BYTES, MANY_OPS, MANY_READS,
+    Op, Query, Result, Want,
 };
 use futures::{Stream, StreamExt, TryStreamExt};
 use multihash::Multihash;
@@ -286,7 +286,8 @@ impl Blockstore {
         }
         let new = self.absent(blocks).await?;
         let writing = presence.as_ref().map(|presence| {
-            presence.writing(new.iter().map(|block| (*block.cid().hash(), block.data().len() as u64)))
+            presence
+                .writing(new.iter().map(|block| (*block.cid().hash(), block.data().len() as u64)))
         });
         for block in new {
             let (cid, value) = block.into_parts();
@@ -354,7 +355,8 @@ impl Blockstore {
         Ok(found)
     }
 
-    fn corrupt(&self, cid: &Cid, error: Error) -> Error {
+    /// The error of stored data that does not verify.
+    pub(crate) fn corrupt(&self, cid: &Cid, error: Error) -> Error {
         let corrupt = Error::new(ErrorKind::Corrupt, error.to_string());
         match self.inner.options.layout.block(cid.hash()) {
             Ok(key) => corrupt.with_key(key),
