@@ -151,14 +151,21 @@ async fn take(
             None => When::Absent,
             Some((other, tag)) => {
                 let now = clock.elapsed();
-                let (first_tag, since) = watched.get_or_insert_with(|| (tag.clone(), now));
                 let lease = other.as_ref().map_or(holder.lease(), Holder::lease);
                 let by = || other.as_ref().map_or("another writer", |other| &other.holder);
+                let (first_tag, since) = watched.get_or_insert_with(|| {
+                    let (place, seconds) = (remote.bucket.place(), lease.as_secs());
+                    tracing::warn!(
+                        "{} has the store in {place} open for writing, or died with it open: waiting \
+                         for up to {seconds} s to see which",
+                        by()
+                    );
+                    (tag.clone(), now)
+                });
                 if first_tag != tag {
                     return Err(taken(remote, by()));
                 }
                 if now.saturating_sub(*since) < lease {
-                    tracing::info!(holder = by(), "waiting whether another writer still lives");
                     clock.sleep((lease / WATCHES).min(lease - (now - *since))).await;
                     continue;
                 }

@@ -9,6 +9,7 @@ mod exit;
 mod failure;
 mod files;
 mod human;
+mod notices;
 mod output;
 mod progress;
 mod rows;
@@ -26,5 +27,6 @@ use clap::Parser;
 fn main() -> ExitCode {
     // Prints help and refusals itself, and exits with 0 or 2.
     let cli = cli::Cli::parse();
+    notices::show();
     session::run(cli)
 }

@@ -159,7 +159,10 @@ fn a_second_writer_is_refused_while_readers_work_beside_the_first() {
     first.wait_for(1);
 
     let names = cloud.server.names();
-    cloud.run(&["put", &url, "/b", "--value", "2"]).fails(
+    let second = cloud.run(&["put", &url, "/b", "--value", "2"]);
+    let (waits, refused) = second.err.split_once('\n').unwrap();
+    assert!(waits.contains("waiting for up to 9 s to see which"), "{waits}");
+    Run { err: refused.to_owned(), ..second }.fails(
         5,
         &["cannot open s3://test-bucket/node", "open for writing", "open it for reading"],
     );
@@ -294,7 +297,11 @@ fn the_lease_of_a_writer_that_was_killed_runs_out() {
     first.wait_for(1);
     first.child.kill().unwrap();
     first.child.wait().unwrap();
-    cloud.ok(&["put", &url, "/b", "--value", "2"]);
+    let second = cloud.run(&["put", &url, "/b", "--value", "2"]);
+    assert_eq!(second.code, Some(0), "{second:?}");
+    assert!(second.err.starts_with("warning: process "), "{second:?}");
+    assert!(second.err.contains("waiting for up to 3 s"), "{second:?}");
+    assert_eq!(second.err.lines().count(), 1, "{second:?}");
     assert_eq!(cloud.ok(&["ls", STORE]), "/a\n/b\n");
     assert!(!cloud.server.names().contains(&"node/~~datastore/writer".to_owned()));
 }
