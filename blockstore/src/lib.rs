@@ -2,6 +2,7 @@
 
 mod block;
 mod codecs;
+mod dag;
 mod gc;
 mod hashes;
 mod layout;
@@ -14,6 +15,7 @@ mod store;
 pub use block::{Block, verify};
 pub use cid::Cid;
 pub use codecs::{DAG_CBOR, DAG_JSON, DAG_PB, RAW};
+pub use dag::{PbLink, PbNode, Visit, WalkOptions, Walked, links};
 pub use hashes::{IDENTITY, MAX_DIGEST_LEN, SHA2_256};
 pub use listing::{ListOptions, Listed};
 pub use multihash::Multihash;

@@ -1,0 +1,10 @@
+//! DAGs: what blocks link to, and the way from a block to all that it reaches.
+
+mod links;
+pub(crate) mod pb;
+mod walk;
+pub(crate) mod wire;
+
+pub use links::links;
+pub use pb::{PbLink, PbNode};
+pub use walk::{Visit, WalkOptions, Walked};
