@@ -15,9 +15,12 @@ use crate::{BenchRuntime, Comparison, Goal, Result, Row, spread};
 /// How much is measured.
 #[derive(Clone, Copy, Debug)]
 pub struct RemoteScale {
-    /// Pairs of rounds.
+    /// Pairs of rounds of many requests at a time.
     pub rounds: usize,
-    /// Requests of a round, one after the other.
+    /// Pairs of rounds of requests one after the other: short ones, and many, since what else the
+    /// machine does lasts for longer than such a round.
+    pub short_rounds: usize,
+    /// Requests of a short round.
     pub requests: usize,
     /// Puts of a batch, and objects that are deleted.
     pub batch: usize,
@@ -28,12 +31,12 @@ pub struct RemoteScale {
 impl RemoteScale {
     /// As the goals have it.
     pub fn full() -> Self {
-        Self { rounds: 9, requests: 1000, batch: 10_000, listed: 100_000 }
+        Self { rounds: 9, short_rounds: 150, requests: 60, batch: 10_000, listed: 100_000 }
     }
 
     /// A first look.
     pub fn quick() -> Self {
-        Self { rounds: 5, requests: 200, batch: 1000, listed: 5000 }
+        Self { rounds: 5, short_rounds: 30, requests: 30, batch: 1000, listed: 5000 }
     }
 }
 
@@ -65,9 +68,10 @@ pub fn remote_suite(
         if !filter(&name) {
             continue;
         }
-        let mut times = Vec::with_capacity(scale.rounds);
+        let rounds = work.rounds(scale);
+        let mut times = Vec::with_capacity(rounds);
         bench.prepare(runtime, work)?;
-        for round in 0..scale.rounds {
+        for round in 0..rounds {
             let ours = |runtime| bench.timed(runtime, Side::Ours, work, round);
             let raw = |runtime| bench.timed(runtime, Side::Raw, work, round);
             times.push(if round % 2 == 0 {
@@ -111,6 +115,13 @@ impl Work {
             Self::Batch => format!("batch-{}/256B", scale.batch),
             Self::List => format!("list-{}", scale.listed),
             Self::Delete => format!("delete-{}", scale.batch),
+        }
+    }
+
+    fn rounds(self, scale: RemoteScale) -> usize {
+        match self {
+            Self::Get | Self::Put => scale.short_rounds,
+            Self::Batch | Self::List | Self::Delete => scale.rounds,
         }
     }
 
@@ -185,7 +196,7 @@ impl Bench {
     }
 
     async fn ours(&self, work: Work, folder: &str) -> Result<usize> {
-        let RemoteScale { requests, batch, listed, rounds: _ } = self.scale;
+        let RemoteScale { requests, batch, listed, rounds: _, short_rounds: _ } = self.scale;
         let key = |number| Key::new(name(folder, number));
         match work {
             Work::Get => {
@@ -229,7 +240,7 @@ impl Bench {
     }
 
     async fn raw(&self, work: Work, folder: &str) -> Result<usize> {
-        let RemoteScale { requests, batch, listed, rounds: _ } = self.scale;
+        let RemoteScale { requests, batch, listed, rounds: _, short_rounds: _ } = self.scale;
         let path = |folder: &str, number| Path::parse(format!("{PREFIX}{}", name(folder, number)));
         match work {
             Work::Get => {
