@@ -14,7 +14,7 @@ use multihash::Multihash;
 use crate::gc::Gate;
 use crate::hashes::{IDENTITY, MAX_DIGEST_LEN};
 use crate::layout;
-use crate::presence::{Known, Presence};
+use crate::presence::{Asked, Known, Presence};
 use crate::{Block, BlockstoreOptions, verify};
 
 /// Blocks, found by the digest of what they hold, in any datastore.
@@ -83,7 +83,9 @@ impl Blockstore {
         options: BlockstoreOptions,
     ) -> Result<Self> {
         let gate = Gate::open(&*store).await?;
-        let presence = options.presence.as_ref().map(Presence::new);
+        let presence = options.presence.as_ref().map(|presence| {
+            Presence::new(presence, store.capabilities().atomic_batches)
+        });
         Ok(Self { inner: Arc::new(Inner { store, options, presence, gate }) })
     }
 
@@ -101,10 +103,11 @@ impl Blockstore {
         if hash.code() == IDENTITY {
             return Ok(Some(Bytes::copy_from_slice(hash.digest())));
         }
-        if self.known(hash) == Known::Absent {
+        let asked = self.ask(hash);
+        if asked.known == Known::Absent {
             return Ok(None);
         }
-        let found = self.look(hash, Want::Value).await?;
+        let found = self.look(hash, Want::Value, asked).await?;
         let Some(data) = found.and_then(Found::into_value) else { return Ok(None) };
         if self.inner.options.verify_reads {
             verify(cid, &data).map_err(|error| self.corrupt(cid, error))?;
@@ -115,7 +118,7 @@ impl Blockstore {
     /// As [`get`](Self::get), of a block that must be there.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] if there is no such block; those of [`get`](Self::get).
+    /// [`ErrorKind::NotFound`] if there is no such block; those of [`get`](Self::get).
     pub async fn get_required(&self, cid: &Cid) -> Result<Bytes> {
         self.get(cid).await?.ok_or_else(|| missing(cid))
     }
@@ -130,10 +133,11 @@ impl Blockstore {
             let data = Bytes::copy_from_slice(hash.digest());
             return Ok(Found::answer(&want, data).into_value());
         }
-        if self.known(hash) == Known::Absent {
+        let asked = self.ask(hash);
+        if asked.known == Known::Absent {
             return Ok(None);
         }
-        Ok(self.look(hash, want).await?.and_then(Found::into_value))
+        Ok(self.look(hash, want, asked).await?.and_then(Found::into_value))
     }
 
     /// The data of many blocks, in the order of the CIDs, some reads ahead.
@@ -160,10 +164,11 @@ impl Blockstore {
         if hash.code() == IDENTITY {
             return Ok(true);
         }
-        match self.known(hash) {
+        let asked = self.ask(hash);
+        match asked.known {
             Known::Absent => Ok(false),
             Known::Present(_) => Ok(true),
-            Known::Unknown => Ok(self.look(hash, Want::Exists).await?.is_some()),
+            Known::Unknown => Ok(self.look(hash, Want::Exists, asked).await?.is_some()),
         }
     }
 
@@ -176,11 +181,12 @@ impl Blockstore {
         if hash.code() == IDENTITY {
             return Ok(Some(hash.digest().len() as u64));
         }
-        match self.known(hash) {
+        let asked = self.ask(hash);
+        match asked.known {
             Known::Absent => Ok(None),
             Known::Present(Some(size)) => Ok(Some(size)),
             Known::Present(None) | Known::Unknown => {
-                Ok(self.look(hash, Want::Size).await?.and_then(|found| found.size()))
+                Ok(self.look(hash, Want::Size, asked).await?.and_then(|found| found.size()))
             }
         }
     }
@@ -340,18 +346,16 @@ impl Blockstore {
     }
 
     /// What is known without asking the datastore.
-    fn known(&self, hash: &Hash) -> Known {
-        self.inner.presence.as_ref().map_or(Known::Unknown, |presence| presence.known(hash))
+    fn ask(&self, hash: &Hash) -> Asked<'_> {
+        let presence = self.inner.presence.as_ref();
+        presence.map_or_else(Asked::without_presence, |presence| presence.ask(hash))
     }
 
     /// Asks the datastore, and remembers the answer.
-    async fn look(&self, hash: &Hash, want: Want) -> Result<Option<Found>> {
-        let Inner { store, options, presence, gate: _ } = &*self.inner;
-        let key = options.layout.block(hash)?;
-        let Some(presence) = presence else { return store.read(&key, want).await };
-        let watch = presence.watch(hash);
-        let found = store.read(&key, want).await?;
-        watch.seen(found.as_ref());
+    async fn look(&self, hash: &Hash, want: Want, asked: Asked<'_>) -> Result<Option<Found>> {
+        let key = self.inner.options.layout.block(hash)?;
+        let found = self.inner.store.read(&key, want).await?;
+        asked.seen(found.as_ref());
         Ok(found)
     }
 
@@ -395,5 +399,5 @@ fn distinct(mut blocks: Vec<Block>) -> Vec<Block> {
 }
 
 fn missing(cid: &Cid) -> Error {
-    Error::new(ErrorKind::InvalidInput, format!("there is no block {cid}"))
+    Error::new(ErrorKind::NotFound, format!("there is no block {cid}"))
 }
