@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use cid::Cid;
 use data_encoding::BASE32_NOPAD;
-use datastore::{Error, ErrorKind, Key, Result, key};
+use datastore::{Error, ErrorKind, Key, Query, Result, key};
 use multihash::Multihash;
 
 use crate::hashes::MAX_DIGEST_LEN;
@@ -27,6 +27,11 @@ impl Layout {
     pub(crate) fn block(&self, hash: &Multihash<MAX_DIGEST_LEN>) -> Result<Key> {
         let prefix = self.blocks.as_ref().map_or(&b""[..], Key::as_bytes);
         key_of(prefix, &hash.to_bytes())
+    }
+
+    /// Every block, and what else is among them.
+    pub(crate) fn all(&self) -> Query {
+        self.blocks.clone().map_or_else(Query::all, Query::descendants)
     }
 
     /// The multihash that a key names; `None` for one that is not a block's.

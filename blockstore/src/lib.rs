@@ -8,8 +8,10 @@ mod hashes;
 mod layout;
 mod listing;
 mod options;
+mod pause;
 mod policy;
 mod presence;
+mod scrub;
 mod store;
 
 pub use block::{Block, verify};
@@ -21,5 +23,6 @@ pub use listing::{ListOptions, Listed};
 pub use multihash::Multihash;
 pub use options::BlockstoreOptions;
 pub use policy::Policy;
-pub use presence::PresenceOptions;
+pub use presence::{FilterStats, PresenceOptions, PresenceStats};
+pub use scrub::{Damaged, Fate, ScrubOptions, ScrubReport};
 pub use store::{Blockstore, Stored};
