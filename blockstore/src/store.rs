@@ -8,6 +8,7 @@ use datastore::{
     Batch, Datastore, DatastoreExt, Error, ErrorKind, Found, Key, MANY_BYTES, MANY_OPS, MANY_READS,
     Op, Query, Result, Want,
 };
+use futures::future::try_join_all;
 use futures::{Stream, StreamExt, TryStreamExt};
 use multihash::Multihash;
 
@@ -83,9 +84,10 @@ impl Blockstore {
         options: BlockstoreOptions,
     ) -> Result<Self> {
         let gate = Gate::open(&*store).await?;
-        let presence = options.presence.as_ref().map(|presence| {
-            Presence::new(presence, store.capabilities().atomic_batches)
-        });
+        let presence = options
+            .presence
+            .as_ref()
+            .map(|presence| Presence::new(presence, store.capabilities().atomic_batches));
         Ok(Self { inner: Arc::new(Inner { store, options, presence, gate }) })
     }
 
@@ -337,8 +339,8 @@ impl Blockstore {
     /// Those that are not there.
     async fn absent(&self, mut blocks: Vec<Block>) -> Result<Vec<Block>> {
         let mut there = Vec::with_capacity(blocks.len());
-        for block in &blocks {
-            there.push(self.has(block.cid()).await?);
+        for some in blocks.chunks(MANY_READS) {
+            there.extend(try_join_all(some.iter().map(|block| self.has(block.cid()))).await?);
         }
         let mut there = there.into_iter();
         blocks.retain(|_| there.next() == Some(false));
