@@ -29,6 +29,7 @@ pub struct BlockstoreOptions {
     pub(crate) keep_codecs: bool,
     pub(crate) presence: Option<PresenceOptions>,
     pub(crate) durability: Durability,
+    pub(crate) marks: Option<Arc<dyn Datastore>>,
 }
 
 impl BlockstoreOptions {
@@ -42,6 +43,7 @@ impl BlockstoreOptions {
             keep_codecs: false,
             presence: None,
             durability: Durability::Buffered,
+            marks: None,
         }
     }
 
@@ -87,6 +89,18 @@ impl BlockstoreOptions {
     #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
+        self
+    }
+
+    /// Where collections of garbage keep their marks, if not in the datastore of the blocks: a local store
+    /// beside a remote one, so that a mark is not a request. It serves this datastore alone.
+    ///
+    /// Name the same store each time. A collection whose marks are not found when the blocks are opened, or
+    /// are lost, is given up, and the next starts over. While one is unfinished, each put waits until its
+    /// marks are durable there.
+    #[must_use]
+    pub fn marks(mut self, store: Arc<dyn Datastore>) -> Self {
+        self.marks = Some(store);
         self
     }
 

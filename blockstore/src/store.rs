@@ -83,7 +83,7 @@ impl Blockstore {
         store: Arc<dyn Datastore>,
         options: BlockstoreOptions,
     ) -> Result<Self> {
-        let gate = Gate::open(&*store).await?;
+        let gate = Gate::open(&store, options.marks.as_ref()).await?;
         let presence = options
             .presence
             .as_ref()
@@ -314,6 +314,11 @@ impl Blockstore {
     }
 
     pub(crate) async fn delete_batch(&self, hashes: &[Hash]) -> Result<()> {
+        self.delete_with(hashes, Vec::new()).await
+    }
+
+    /// Removes blocks in one commit with `also`, which comes last.
+    pub(crate) async fn delete_with(&self, hashes: &[Hash], also: Vec<Op>) -> Result<()> {
         let Inner { store, options, presence, gate: _ } = &*self.inner;
         let mut batch = Batch { durability: options.durability, ..Batch::new() };
         for hash in hashes.iter().filter(|hash| hash.code() != IDENTITY) {
@@ -325,6 +330,7 @@ impl Blockstore {
                 batch.ops.extend(keys.into_iter().map(|key| Op::Delete { key }));
             }
         }
+        batch.ops.extend(also);
         if batch.ops.is_empty() {
             return Ok(());
         }

@@ -1,30 +1,35 @@
-//! Garbage collection.
+//! Garbage collection: mark what pins reach, sweep the rest, while writers write.
+//!
+//! Rows, below `/block-gc` of the datastore, or of the one that
+//! [`BlockstoreOptions::marks`](crate::BlockstoreOptions::marks) names, but for the state:
+//!
+//! | key | value |
+//! |---|---|
+//! | `state` | CBOR: the unfinished run, how far it is ([`state`]) |
+//! | `marks/<run>/run` | CBOR: that the marks of the run are whole, and how many there are |
+//! | `marks/<run>/live/<B32 multihash>/<codec, hex>` | none: reached; what it links to is reached, or to do |
+//! | `marks/<run>/live/<B32 multihash>/kept` | none: put, pinned directly, or pinned during the run; nothing is said of its links |
+//! | `marks/<run>/todo/<B32 CID>` | none: reached, its links not looked at yet |
+//!
+//! What makes it right:
+//! - A writer and the deletes of one page exclude each other ([`gate`]). While a run is unfinished, a
+//!   writer marks its blocks before it looks which are there, and a page is held against the marks anew
+//!   before it is deleted.
+//! - Marks of writers are of another kind than those of the walk, which passes over what it has marked.
+//! - The first commit of a run makes writers mark; only then are holds waited for, and pins read.
+//! - All that a row says is committed with what it says it of, or, where batches are not atomic, after it.
 
-use datastore::{Datastore, Op, Result};
+mod collect;
+mod gate;
+mod hold;
+mod mark;
+mod marks;
+mod options;
+mod report;
+mod state;
+mod sweep;
 
-use crate::store::Hash;
-
-/// Where writers and the collector meet.
-#[derive(Debug)]
-pub(crate) struct Gate {}
-
-/// A write that no sweep gets in the way of while this lives.
-pub(crate) struct Entered {}
-
-impl Gate {
-    pub(crate) async fn open(_: &dyn Datastore) -> Result<Self> {
-        Ok(Self {})
-    }
-
-    /// Lets a writer of these blocks in.
-    pub(crate) async fn enter<'h>(&self, _: impl Iterator<Item = &'h Hash>) -> Result<Entered> {
-        Ok(Entered {})
-    }
-}
-
-impl Entered {
-    /// What the writer must commit with its blocks.
-    pub(crate) fn marks(&self) -> Vec<Op> {
-        Vec::new()
-    }
-}
+pub(crate) use gate::Gate;
+pub use hold::Hold;
+pub use options::GcOptions;
+pub use report::{GcPhase, GcProgress, GcReport};

@@ -1,0 +1,126 @@
+use std::sync::Arc;
+
+use async_lock::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use datastore::{Batch, Datastore, Durability, Op, Result};
+
+use super::hold::Holds;
+use super::marks::Marks;
+use super::state::{self, Phase};
+use crate::store::Hash;
+
+/// Where writers and the collector meet.
+///
+/// Writers share the turn while they write; the collector has it alone while it deletes a page, and while
+/// it begins or ends a run.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    turn: RwLock<Turn>,
+    pub(crate) holds: Holds,
+    /// Held by the one call that collects.
+    pub(super) collector: Mutex<()>,
+    /// Held while the row of a pin is changed.
+    pub(crate) pinning: Mutex<()>,
+}
+
+#[derive(Debug)]
+pub(super) struct Turn {
+    /// How many runs began here. Who saw a block there before one began does not know that it stays.
+    begun: u64,
+    /// The run whose marks writers write.
+    pub(super) run: Option<Run>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Run {
+    pub(super) marks: Marks,
+    /// Holds before this one were there before writers marked.
+    pub(super) horizon: u64,
+}
+
+/// A write that no sweep gets in the way of while this lives.
+pub(crate) struct Entered<'g> {
+    turn: RwLockReadGuard<'g, Turn>,
+    marks: Vec<Op>,
+}
+
+impl Gate {
+    /// With the run that an earlier process left unfinished: writers go on to mark for it.
+    pub(crate) async fn open(
+        store: &Arc<dyn Datastore>,
+        scratch: Option<&Arc<dyn Datastore>>,
+    ) -> Result<Self> {
+        let unfinished = state::recover(store, scratch).await?;
+        let run = unfinished
+            .filter(|(state, _)| state.phase != Phase::Clean)
+            .map(|(_, marks)| Run { marks, horizon: 0 });
+        Ok(Self {
+            turn: RwLock::new(Turn { begun: 0, run }),
+            holds: Holds::default(),
+            collector: Mutex::new(()),
+            pinning: Mutex::new(()),
+        })
+    }
+
+    /// Lets a writer of these blocks in, to look which are there and to write.
+    pub(crate) async fn enter<'h>(
+        &self,
+        hashes: impl Iterator<Item = &'h Hash>,
+    ) -> Result<Entered<'_>> {
+        let turn = self.turn.read().await;
+        let Some(Run { marks, horizon: _ }) = &turn.run else {
+            return Ok(Entered { turn, marks: Vec::new() });
+        };
+        let ops = hashes.map(|hash| marks.keep(hash)).collect::<Result<Vec<_>>>()?;
+        if marks.external && !ops.is_empty() {
+            // The blocks may survive a loss of power that their marks, in another store, would not.
+            let durability = Durability::Synced;
+            marks.store.commit(Batch { ops, durability, ..Batch::new() }).await?;
+            return Ok(Entered { turn, marks: Vec::new() });
+        }
+        Ok(Entered { turn, marks: ops })
+    }
+
+    /// How many runs began here.
+    pub(crate) async fn begun(&self) -> u64 {
+        self.turn.read().await.begun
+    }
+
+    /// Whether writers mark.
+    pub(crate) async fn is_marking(&self) -> bool {
+        self.turn.read().await.run.is_some()
+    }
+
+    pub(super) async fn run(&self) -> Option<Run> {
+        self.turn.read().await.run.clone()
+    }
+
+    /// Keeps writers out, once those that are in have left.
+    pub(super) async fn alone(&self) -> RwLockWriteGuard<'_, Turn> {
+        self.turn.write().await
+    }
+}
+
+impl Turn {
+    /// From here on writers mark for a new run.
+    pub(super) fn begin(&mut self, run: Run) {
+        self.begun += 1;
+        self.run = Some(run);
+    }
+}
+
+impl Entered<'_> {
+    /// What the writer must commit with its blocks.
+    pub(crate) fn marks(&self) -> Vec<Op> {
+        self.marks.clone()
+    }
+
+    /// How many runs began here.
+    pub(crate) fn begun(&self) -> u64 {
+        self.turn.begun
+    }
+
+    /// Whether writers mark.
+    pub(crate) fn is_marking(&self) -> bool {
+        self.turn.run.is_some()
+    }
+}
