@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod block;
+mod car;
 mod codecs;
 mod dag;
 mod gc;
@@ -15,6 +16,10 @@ mod scrub;
 mod store;
 
 pub use block::{Block, verify};
+pub use car::{
+    CarBlock, CarDecoder, CarError, CarEvent, CarFault, CarHeader, CarIndex, CarOptions,
+    CarV2Layout, CarV2Writer, CarWriter, Exported, ImportError, ImportOptions, Imported,
+};
 pub use cid::Cid;
 pub use codecs::{DAG_CBOR, DAG_JSON, DAG_PB, RAW};
 pub use dag::{PbLink, PbNode, Visit, WalkOptions, Walked, links};

@@ -1,0 +1,141 @@
+use std::io;
+
+use datastore::{Error, ErrorKind, MANY_BYTES, MANY_OPS};
+
+use super::decoder::{CarBlock, CarDecoder, CarEvent, CarOptions};
+use super::error::CarError;
+use super::header::CarHeader;
+use crate::{Block, Blockstore, IDENTITY};
+
+/// Makes batches of verified blocks of the bytes of a CAR file.
+pub(super) struct Batcher {
+    store: Blockstore,
+    decoder: CarDecoder,
+    batch: Batch,
+    end: Option<Result<(), Failure>>,
+}
+
+/// Verified blocks for one commit.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    /// With the first batch.
+    pub(super) header: Option<CarHeader>,
+    pub(super) blocks: Vec<Block>,
+    pub(super) bytes: usize,
+    /// How many blocks were read, those of identity CIDs too.
+    pub(super) sections: u64,
+    pub(super) identity: u64,
+    /// Where the last of them ends in the file.
+    pub(super) end: u64,
+}
+
+/// What goes from the side that reads to the side that commits.
+#[derive(Debug)]
+pub(super) enum Message {
+    Batch(Batch),
+    /// The last one.
+    End(Result<(), Failure>),
+}
+
+/// Why nothing more comes.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) offset: Option<u64>,
+    pub(super) cause: Error,
+}
+
+impl Batcher {
+    pub(super) fn new(store: Blockstore, options: CarOptions) -> Self {
+        let options = options.max_block_len(store.inner.options.policy.largest_block());
+        let decoder = CarDecoder::with_options(options);
+        Self { store, decoder, batch: Batch::default(), end: None }
+    }
+
+    /// Takes from the front of `input` what the next message needs; `None` if it needs more. What was
+    /// verified before a fault goes out before the fault.
+    pub(super) fn next(&mut self, input: &mut &[u8]) -> Option<Message> {
+        if self.end.is_none() {
+            self.decode(input);
+        }
+        let last = self.end.is_some() && !self.batch.is_empty();
+        if last || self.batch.is_full() {
+            return Some(Message::Batch(std::mem::take(&mut self.batch)));
+        }
+        self.end.take().map(Message::End)
+    }
+
+    /// Says that the source has no more bytes.
+    pub(super) fn finish(&mut self) {
+        self.end = Some(self.decoder.finish().map_err(Failure::from));
+    }
+
+    /// Says that the source broke.
+    pub(super) fn fail(&mut self, error: io::Error) {
+        let message = format!("the CAR file cannot be read at byte {}", self.decoder.position());
+        let cause = Error::new(ErrorKind::Unavailable, message).with_source(error);
+        self.end = Some(Err(Failure { offset: None, cause }));
+    }
+
+    fn decode(&mut self, input: &mut &[u8]) {
+        while !self.batch.is_full() {
+            let taken = match self.decoder.decode(input) {
+                Ok(None) => {
+                    self.end = self.decoder.is_done().then_some(Ok(()));
+                    return;
+                }
+                Ok(Some(CarEvent::Header(header))) => {
+                    self.batch.header = Some(header);
+                    self.batch.end = self.decoder.position();
+                    Ok(())
+                }
+                Ok(Some(CarEvent::Block(found))) => self.take(found),
+                Err(error) => Err(error.into()),
+            };
+            if let Err(failure) = taken {
+                self.end = Some(Err(failure));
+                return;
+            }
+        }
+    }
+
+    fn take(&mut self, found: CarBlock) -> Result<(), Failure> {
+        let CarBlock { block, offset, data_offset: _ } = found;
+        self.store
+            .check(std::slice::from_ref(&block))
+            .map_err(|cause| Failure { offset: Some(offset), cause })?;
+        let batch = &mut self.batch;
+        batch.sections += 1;
+        batch.end = self.decoder.position();
+        if block.cid().hash().code() == IDENTITY {
+            batch.identity += 1;
+        } else {
+            batch.bytes += block.data().len();
+            batch.blocks.push(block);
+        }
+        Ok(())
+    }
+}
+
+impl Batch {
+    fn is_full(&self) -> bool {
+        self.blocks.len() >= MANY_OPS || self.bytes >= MANY_BYTES
+    }
+
+    fn is_empty(&self) -> bool {
+        self.header.is_none() && self.sections == 0
+    }
+}
+
+impl Failure {
+    /// The side that reads is gone and did not say why.
+    pub(super) fn lost() -> Self {
+        let message = "the source of the CAR file panicked";
+        Self { offset: None, cause: Error::new(ErrorKind::Internal, message) }
+    }
+}
+
+impl From<CarError> for Failure {
+    fn from(error: CarError) -> Self {
+        Self { offset: Some(error.offset()), cause: error.into() }
+    }
+}

@@ -1,0 +1,133 @@
+use cid::Cid;
+use serde::{Deserialize, Serialize};
+
+use super::error::CarFault;
+use super::varint;
+
+/// What a CAR file says of itself before its blocks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CarHeader {
+    /// The CIDs that the file is about, in its order; their blocks need not be in it.
+    pub roots: Vec<Cid>,
+    /// Where the data of a CARv2 lies; `None` for a CARv1.
+    pub v2: Option<CarV2Layout>,
+}
+
+/// Where the parts of a CARv2 lie, as its fixed header says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CarV2Layout {
+    /// Bits that describe the file, in the order of its bytes; the first is "fully indexed".
+    pub characteristics: [u8; 16],
+    /// Where the data, which is a CARv1, begins, in bytes from the start of the file.
+    pub data_offset: u64,
+    /// The size of the data, in bytes.
+    pub data_size: u64,
+    /// Where the index begins, in bytes from the start of the file; 0 if there is none.
+    pub index_offset: u64,
+}
+
+impl CarHeader {
+    /// 1 or 2.
+    pub fn version(&self) -> u64 {
+        if self.v2.is_some() { 2 } else { 1 }
+    }
+}
+
+/// What each CARv2 begins with: the header of a CAR of version 2 without roots, and its length.
+pub(super) const PRAGMA: [u8; 11] = *b"\x0a\xa1\x67version\x02";
+
+/// The length of the fixed header that follows the pragma, in bytes.
+pub(super) const V2_LEN: usize = 40;
+
+/// Where the first byte of data can be in a CARv2.
+pub(super) const V2_END: u64 = (PRAGMA.len() + V2_LEN) as u64;
+
+/// The header of a CARv1, or a pragma.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fields {
+    roots: Option<Vec<Cid>>,
+    version: u64,
+}
+
+/// What a CAR file begins with.
+#[derive(Debug)]
+pub(super) enum First {
+    V1(Vec<Cid>),
+    /// A pragma.
+    V2,
+}
+
+pub(super) fn decode(bytes: &[u8]) -> Result<First, CarFault> {
+    let fields: Fields = serde_ipld_dagcbor::from_slice(bytes)
+        .map_err(|error| CarFault::Header(format!("the header is not one: {error}")))?;
+    match (fields.version, fields.roots) {
+        (1, Some(roots)) => Ok(First::V1(roots)),
+        (1, None) => Err(CarFault::Header("the header has no roots".into())),
+        (2, None) => Ok(First::V2),
+        (2, Some(_)) => Err(CarFault::Header("the pragma of a CARv2 has no roots".into())),
+        (other, _) => Err(CarFault::Version(other)),
+    }
+}
+
+/// The header of a CARv1 with its length.
+pub(super) fn encode(roots: &[Cid]) -> Result<Vec<u8>, CarFault> {
+    let fields = Fields { roots: Some(roots.to_vec()), version: 1 };
+    let cbor = serde_ipld_dagcbor::to_vec(&fields)
+        .map_err(|error| CarFault::Header(format!("the header cannot be written: {error}")))?;
+    let mut bytes = Vec::with_capacity(cbor.len() + 9);
+    varint::write(cbor.len() as u64, &mut bytes);
+    bytes.extend_from_slice(&cbor);
+    Ok(bytes)
+}
+
+impl CarV2Layout {
+    pub(super) fn decode(bytes: &[u8; V2_LEN]) -> Result<Self, CarFault> {
+        let (characteristics, rest) = bytes.split_at(16);
+        let mut numbers = rest.chunks_exact(8).map(u64_le);
+        let mut number = || numbers.next().unwrap_or_default();
+        let layout = Self {
+            characteristics: <[u8; 16]>::try_from(characteristics).unwrap_or_default(),
+            data_offset: number(),
+            data_size: number(),
+            index_offset: number(),
+        };
+        layout.check()?;
+        Ok(layout)
+    }
+
+    pub(super) fn encode(&self) -> [u8; V2_LEN] {
+        let numbers = [self.data_offset, self.data_size, self.index_offset];
+        let numbers = numbers.into_iter().flat_map(u64::to_le_bytes);
+        let mut bytes = [0; V2_LEN];
+        for (to, from) in bytes.iter_mut().zip(self.characteristics.into_iter().chain(numbers)) {
+            *to = from;
+        }
+        bytes
+    }
+
+    /// Where the data ends.
+    pub(super) fn data_end(&self) -> u64 {
+        self.data_offset.saturating_add(self.data_size)
+    }
+
+    fn check(&self) -> Result<(), CarFault> {
+        let Self { characteristics: _, data_offset, data_size, index_offset: _ } = *self;
+        let what = if data_offset < V2_END {
+            format!("the data would begin at byte {data_offset}, within the header of the CARv2")
+        } else if data_size == 0 {
+            "the CARv2 has no data: whoever wrote it did not finish it".into()
+        } else if data_offset.checked_add(data_size).is_none() {
+            format!("the data would have {data_size} bytes")
+        } else {
+            return Ok(());
+        };
+        Err(CarFault::Header(what))
+    }
+}
+
+pub(super) fn u64_le(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+}
