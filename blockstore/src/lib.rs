@@ -14,6 +14,7 @@ mod policy;
 mod presence;
 mod scrub;
 mod store;
+mod unixfs;
 
 pub use block::{Block, verify};
 pub use car::{
@@ -31,3 +32,4 @@ pub use policy::Policy;
 pub use presence::{FilterStats, PresenceOptions, PresenceStats};
 pub use scrub::{Damaged, Fate, ScrubOptions, ScrubReport};
 pub use store::{Blockstore, Stored};
+pub use unixfs::{AddOptions, Added, from_reader};

@@ -1,17 +1,16 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use cid::Cid;
-use datastore::{Error, ErrorKind, MANY_READS, Result};
+use datastore::Result;
 use futures::StreamExt;
-use futures::future::BoxFuture;
-use futures::stream::{self, BoxStream, FuturesUnordered};
+use futures::stream::{self, BoxStream};
 
+use super::ahead::{Answer, ReadAhead, Want, missing};
 use super::links::{is_leaf, links};
 use crate::Blockstore;
 use crate::hashes::IDENTITY;
-use crate::store::Hash;
 
 /// How a DAG is walked.
 ///
@@ -91,6 +90,11 @@ impl WalkOptions {
         self.list_identities = list;
         self
     }
+
+    fn want(&self, cid: &Cid) -> Want {
+        let whole = self.read_leaves || !is_leaf(cid.codec());
+        if whole { Want::Data } else { Want::Presence }
+    }
 }
 
 impl Default for WalkOptions {
@@ -117,8 +121,8 @@ impl Blockstore {
     /// each link that still waits between the root and the place that was reached.
     ///
     /// # Errors
-    /// The stream ends with the first: [`ErrorKind::NotFound`] at a missing block, naming it and what links
-    /// it; those of [`links`] and of [`get`](Self::get).
+    /// The stream ends with the first: [`NotFound`](datastore::ErrorKind::NotFound) at a missing
+    /// block, naming it and what links it; those of [`links`] and of [`get`](Self::get).
     ///
     /// # Examples
     /// ```
@@ -143,49 +147,39 @@ impl Blockstore {
         roots: impl IntoIterator<Item = Cid>,
         options: WalkOptions,
     ) -> BoxStream<'static, Result<Visit>> {
-        let pending = roots.into_iter().map(|cid| Pending { cid, parent: None, depth: 0 });
+        let pending = roots.into_iter().map(|cid| Pending::new(cid, None, 0));
         let mut pending: Vec<Pending> = pending.collect();
         pending.reverse();
-        let walk = Walk {
-            blocks: self.clone(),
-            options,
-            pending,
-            seen: HashMap::new(),
-            reading: FuturesUnordered::new(),
-            asked: HashSet::new(),
-            read: HashMap::new(),
-        };
+        let walk =
+            Walk { ahead: ReadAhead::new(self.clone()), options, pending, seen: HashMap::new() };
         let next =
             |mut walk: Walk| async move { Ok(walk.next().await?.map(|visit| (visit, walk))) };
         stream::try_unfold(walk, next).boxed()
     }
 }
 
-/// Blocks that are read or being read before the walk reaches them: a window of [`MANY_READS`] in each of
-/// four levels of a tree, so that what was read above does not stop reading ahead below.
-const AHEAD: usize = 4 * MANY_READS;
-
 struct Walk {
-    blocks: Blockstore,
+    ahead: ReadAhead,
     options: WalkOptions,
     /// What is still to be visited, the next one last.
     pending: Vec<Pending>,
     /// Codec and multihash of what was visited, and at which depth.
     seen: HashMap<Box<[u8]>, u32>,
-    reading: FuturesUnordered<BoxFuture<'static, (Ask, Result<Walked>)>>,
-    /// What is being read or was, and is not visited yet.
-    asked: HashSet<Ask>,
-    read: HashMap<Ask, Result<Walked>>,
 }
 
 struct Pending {
     cid: Cid,
     parent: Option<Arc<Cid>>,
     depth: u32,
+    /// Whether it was read ahead, or need not be.
+    considered: bool,
 }
 
-/// A block, and whether its data is wanted.
-type Ask = (Hash, bool);
+impl Pending {
+    fn new(cid: Cid, parent: Option<Arc<Cid>>, depth: u32) -> Self {
+        Self { cid, parent, depth, considered: false }
+    }
+}
 
 impl Walk {
     async fn next(&mut self) -> Result<Option<Visit>> {
@@ -195,15 +189,18 @@ impl Walk {
             if before.is_some_and(|depth| self.covers(depth, next.depth)) {
                 continue;
             }
-            let block = self.read(&next.cid).await?;
-            if block == Walked::Missing && !self.options.skip_missing {
-                return Err(missing(&next));
-            }
+            self.read_ahead();
+            let block = match self.ahead.read(&next.cid, self.options.want(&next.cid)).await? {
+                Answer::Data(data) => Walked::Data(data),
+                Answer::Present => Walked::Present,
+                Answer::Missing if self.options.skip_missing => Walked::Missing,
+                Answer::Missing => return Err(missing(&next.cid, next.parent.as_deref())),
+            };
             self.seen.insert(key, next.depth);
             self.expand(&next, &block)?;
             let hidden = is_identity(&next.cid) && !self.options.list_identities;
             if before.is_none() && !hidden {
-                let Pending { cid, parent, depth } = next;
+                let Pending { cid, parent, depth, considered: _ } = next;
                 return Ok(Some(Visit { cid, parent: parent.map(|parent| *parent), depth, block }));
             }
         }
@@ -222,63 +219,19 @@ impl Walk {
         }
         let parent = Arc::new(of.cid);
         let below = links(&of.cid, data)?.into_iter().rev();
-        self.pending.extend(below.map(|cid| Pending {
-            cid,
-            parent: Some(Arc::clone(&parent)),
-            depth: of.depth + 1,
-        }));
+        self.pending
+            .extend(below.map(|cid| Pending::new(cid, Some(Arc::clone(&parent)), of.depth + 1)));
         Ok(())
     }
 
-    /// The block of a CID, while those that come after it are read as well.
-    async fn read(&mut self, cid: &Cid) -> Result<Walked> {
-        let ask = self.ask(cid);
-        self.start(cid, ask);
-        self.read_ahead();
-        loop {
-            if let Some(read) = self.read.remove(&ask) {
-                self.asked.remove(&ask);
-                return read;
-            }
-            let Some((ask, read)) = self.reading.next().await else {
-                return Err(Error::new(ErrorKind::Internal, "a read was lost"));
-            };
-            self.read.insert(ask, read);
-        }
-    }
-
     fn read_ahead(&mut self) {
-        let len = self.pending.len();
-        for at in (len.saturating_sub(MANY_READS)..len).rev() {
-            let Some(cid) = self.pending.get(at).map(|pending| pending.cid) else { return };
-            if self.asked.len() >= AHEAD {
-                return;
-            }
-            if !self.seen.contains_key(&key(&cid)) {
-                self.start(&cid, self.ask(&cid));
+        let Self { ahead, options, pending, seen } = self;
+        for pending in pending.iter_mut().rev().take(ReadAhead::WINDOW) {
+            if !pending.considered {
+                let seen = seen.contains_key(&key(&pending.cid));
+                pending.considered = seen || ahead.start(&pending.cid, options.want(&pending.cid));
             }
         }
-    }
-
-    fn start(&mut self, cid: &Cid, ask: Ask) {
-        if !self.asked.insert(ask) {
-            return;
-        }
-        let (blocks, cid) = (self.blocks.clone(), *cid);
-        self.reading.push(Box::pin(async move {
-            let (_, whole) = ask;
-            let found = if whole {
-                blocks.get(&cid).await.map(|found| found.map_or(Walked::Missing, Walked::Data))
-            } else {
-                let there = |there| if there { Walked::Present } else { Walked::Missing };
-                blocks.has(&cid).await.map(there)
-            };
-            (ask, found)
-        }));
-    }
-
-    fn ask(&self, cid: &Cid) -> Ask {
-        (*cid.hash(), self.options.read_leaves || !is_leaf(cid.codec()))
     }
 }
 
@@ -299,13 +252,4 @@ fn key(cid: &Cid) -> Box<[u8]> {
 
 fn is_identity(cid: &Cid) -> bool {
     cid.hash().code() == IDENTITY
-}
-
-fn missing(pending: &Pending) -> Error {
-    let Pending { cid, parent, depth: _ } = pending;
-    let message = match parent {
-        Some(parent) => format!("there is no block {cid}, which {parent} links"),
-        None => format!("there is no block {cid}, a root"),
-    };
-    Error::new(ErrorKind::NotFound, message)
 }

@@ -7,3 +7,6 @@
     reason = "tests fail by panicking"
 )]
 
+mod unixfs_go;
+mod unixfs_round_trip;
+mod unixfs_support;
