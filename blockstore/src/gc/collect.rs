@@ -136,12 +136,14 @@ impl<'b> Collection<'b> {
         let horizon = blocks.inner.gate.holds.horizon();
         // Whether or not the commit comes to pass: marks that nobody needs do no harm.
         turn.begin(Run { marks: marks.clone(), horizon });
-        let whole = marks.say(&Tally::default())?;
-        store.commit(Batch::from_iter([whole])).await?;
+        let (whole, state_row) = (marks.say(&Tally::default())?, state.op()?);
         if external {
+            store.commit(Batch::from_iter([whole])).await?;
             store.sync().await?;
+            blocks.inner.store.commit(Batch::from_iter([state_row])).await?;
+        } else {
+            store.commit(Batch::from_iter([whole, state_row])).await?;
         }
-        blocks.inner.store.commit(Batch::from_iter([state.op()?])).await?;
         drop(turn);
         Ok(Self { blocks, options, marks, state, horizon, resumed: false })
     }
