@@ -31,10 +31,14 @@ impl Fingerprints {
     pub(super) fn of(&self, hash: &Hash) -> Fingerprint {
         let (code, digest) = (hash.code().to_le_bytes(), hash.digest());
         let mut bytes = [0; size_of::<u64>() + MAX_DIGEST_LEN];
-        for (to, from) in bytes.iter_mut().zip(code.iter().chain(digest)) {
-            *to = *from;
-        }
         let len = code.len() + digest.len();
+        if let Some((head, tail)) = bytes.split_at_mut_checked(code.len()) {
+            head.copy_from_slice(&code);
+            // Always: a multihash holds no longer digest.
+            if let Some(tail) = tail.get_mut(..digest.len()) {
+                tail.copy_from_slice(digest);
+            }
+        }
         let sum = self.hasher.hash(bytes.get(..len).unwrap_or(&bytes));
         Fingerprint { places: sum.h1, shard: sum.h2 }
     }

@@ -4,8 +4,8 @@
 /// ```
 /// use datastore_blocks::PresenceOptions;
 ///
-/// // For some ten million blocks: 8 MiB of cache, and a filter of 19 MiB.
-/// let presence = PresenceOptions::new().cached_blocks(80_000).expected_blocks(10_000_000).bits_per_block(16);
+/// // For some ten million blocks: 7 MB of cache, and a filter of 20 MB.
+/// let presence = PresenceOptions::new().cached_blocks(100_000).expected_blocks(10_000_000).bits_per_block(16);
 /// # let _ = presence;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl PresenceOptions {
     }
 
     /// Remembers of so many blocks at most whether they are there, the ones asked for most; 0 for none.
-    /// About 100 bytes for each, taken as they come.
+    /// About 70 bytes for each, taken as they come.
     #[must_use]
     pub fn cached_blocks(mut self, blocks: usize) -> Self {
         self.cached_blocks = blocks;

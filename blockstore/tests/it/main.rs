@@ -7,6 +7,18 @@
     reason = "tests fail by panicking"
 )]
 
+mod blocks_core;
+mod blocks_fjall;
+mod blocks_hashes;
+mod blocks_interop;
+mod blocks_policy;
+mod blocks_support;
+mod presence_cache;
+mod presence_concurrent;
+mod presence_filter;
+mod presence_races;
+mod presence_stops;
+mod scrub_damage;
 mod unixfs_go;
 mod unixfs_round_trip;
 mod unixfs_support;

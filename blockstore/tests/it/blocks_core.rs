@@ -1,0 +1,421 @@
+//! Puts, gets and deletes, as every implementation of blockstores is expected to answer them.
+
+use bytes::Bytes;
+use datastore::{
+    DatastoreExt, Durability, ErrorKind, Fault, Injected, Operation, Outcome, Position, key,
+};
+use datastore_blocks::{
+    Block, Blockstore, BlockstoreOptions, Cid, DAG_CBOR, DAG_PB, IDENTITY, ListOptions, RAW,
+};
+use futures::{StreamExt, TryStreamExt, stream};
+
+use crate::blocks_support::{block, counted, listed, presence_over_counted, rows};
+
+#[tokio::test]
+async fn a_block_that_was_put_is_had_sized_and_got() {
+    let blocks = Blockstore::open(counted()).await.unwrap();
+    let block = block(1);
+    let stored = blocks.put(block.clone()).await.unwrap();
+    assert_eq!((stored.written, stored.bytes, stored.present), (1, 7, 0));
+    assert!(blocks.has(block.cid()).await.unwrap());
+    assert_eq!(blocks.size(block.cid()).await.unwrap(), Some(7));
+    assert_eq!(blocks.get(block.cid()).await.unwrap().as_ref(), Some(block.data()));
+    assert_eq!(blocks.get_required(block.cid()).await.unwrap(), block.data());
+}
+
+#[tokio::test]
+async fn a_block_that_is_missing_is_none_and_an_error_only_where_it_is_required() {
+    let blocks = Blockstore::open(counted()).await.unwrap();
+    let cid = *block(1).cid();
+    assert!(!blocks.has(&cid).await.unwrap());
+    assert_eq!(blocks.size(&cid).await.unwrap(), None);
+    assert_eq!(blocks.get(&cid).await.unwrap(), None);
+    assert_eq!(blocks.get_range(&cid, 0, 9).await.unwrap(), None);
+    let error = blocks.get_required(&cid).await.unwrap_err();
+    assert!(error.to_string().contains(&cid.to_string()), "{error}");
+}
+
+/// Go has an undefined CID, which finds nothing; the nearest here is one whose digest is empty.
+#[tokio::test]
+async fn a_cid_with_an_empty_digest_finds_nothing_and_takes_nothing() {
+    let blocks = Blockstore::open(counted()).await.unwrap();
+    let undefined = Cid::new_v1(RAW, datastore_blocks::Multihash::wrap(0x12, b"").unwrap());
+    assert_eq!(blocks.get(&undefined).await.unwrap(), None);
+    let error = blocks.put(Block::unverified(undefined, "")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+}
+
+#[tokio::test]
+async fn a_hundred_blocks_are_put_got_and_deleted_by_stream() {
+    let store = counted();
+    let blocks = Blockstore::open(store.clone()).await.unwrap();
+    let all: Vec<Block> = (0..100).map(block).collect();
+    let stored = blocks.put_many(stream::iter(all.clone())).await.unwrap();
+    assert_eq!(stored.written, 100);
+    assert_eq!(store.calls(Operation::Commit), 1, "one commit for them all");
+
+    let cids: Vec<Cid> = all.iter().map(|block| *block.cid()).rev().collect();
+    let got: Vec<_> = blocks.get_many(stream::iter(cids.clone())).try_collect().await.unwrap();
+    let expected: Vec<_> =
+        all.iter().rev().map(|block| (*block.cid(), Some(block.data().clone()))).collect();
+    assert_eq!(got, expected, "in the order of the CIDs");
+
+    let mut every: Vec<Block> = blocks.get_all().try_collect().await.unwrap();
+    every.sort_by_key(|block| *block.cid());
+    let mut sorted = all.clone();
+    sorted.sort_by_key(|block| *block.cid());
+    assert_eq!(every, sorted);
+
+    let deleted = blocks.delete_many(stream::iter(cids[..60].to_vec())).await.unwrap();
+    assert_eq!(deleted, 60);
+    for (number, block) in all.iter().rev().enumerate() {
+        assert_eq!(blocks.has(block.cid()).await.unwrap(), number >= 60, "{number}");
+    }
+    assert_eq!(listed(&blocks).await.len(), 40);
+}
+
+#[tokio::test]
+async fn a_stream_of_missing_and_present_cids_answers_each() {
+    let blocks = Blockstore::open(counted()).await.unwrap();
+    blocks.put(block(2)).await.unwrap();
+    let cids = (1..4).map(|number| *block(number).cid());
+    let got: Vec<_> = blocks.get_many(stream::iter(cids)).try_collect().await.unwrap();
+    let there: Vec<bool> = got.iter().map(|(_, data)| data.is_some()).collect();
+    assert_eq!(there, [false, true, false]);
+}
+
+#[tokio::test]
+async fn cids_of_either_version_and_any_codec_name_one_block() {
+    let store = counted();
+    let blocks = Blockstore::open(store.clone()).await.unwrap();
+    let v1 = Block::new(DAG_PB, "same digest");
+    let hash = *v1.cid().hash();
+    let (v0, raw) = (Cid::new_v0(hash).unwrap(), Cid::new_v1(RAW, hash));
+    blocks.put(Block::unverified(v0, v1.data().clone())).await.unwrap();
+    for cid in [v0, raw, *v1.cid(), Cid::new_v1(DAG_CBOR, hash)] {
+        assert_eq!(blocks.get(&cid).await.unwrap().as_ref(), Some(v1.data()), "{cid}");
+    }
+    assert_eq!(blocks.put(v1).await.unwrap().present, 1);
+    assert_eq!(rows(&*store).await.len(), 1);
+    assert_eq!(listed(&blocks).await, [raw.to_string()]);
+    blocks.delete(&raw).await.unwrap();
+    assert!(!blocks.has(&v0).await.unwrap());
+}
+
+#[tokio::test]
+async fn an_empty_block_has_size_0_and_is_told_from_a_missing_one() {
+    for (blocks, _) in
+        [(Blockstore::open(counted()).await.unwrap(), counted()), presence_over_counted().await]
+    {
+        let (empty, missing) = (Block::new(RAW, ""), block(1));
+        blocks.put(empty.clone()).await.unwrap();
+        for _ in 0..2 {
+            assert!(blocks.has(empty.cid()).await.unwrap());
+            assert_eq!(blocks.size(empty.cid()).await.unwrap(), Some(0));
+            assert_eq!(blocks.get(empty.cid()).await.unwrap(), Some(Bytes::new()));
+            assert_eq!(blocks.size(missing.cid()).await.unwrap(), None);
+            assert_eq!(blocks.get(missing.cid()).await.unwrap(), None);
+        }
+    }
+}
+
+#[tokio::test]
+async fn data_with_another_digest_is_refused_and_both_digests_are_named() {
+    let store = counted();
+    let blocks = Blockstore::open(store.clone()).await.unwrap();
+    let hello = Block::new(RAW, "hello world");
+    let forged = Block::unverified(*hello.cid(), "abc");
+    let error = blocks.put(forged.clone()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert_eq!(error.outcome(), Some(Outcome::NotApplied));
+    let message = error.to_string();
+    // Published: SHA2-256 of "hello world", and of "abc".
+    assert!(message.contains("b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9"));
+    assert!(message.contains("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
+
+    let batch = vec![block(1), forged.clone(), block(2)];
+    assert!(blocks.put_batch(batch.clone()).await.is_err());
+    assert!(blocks.put_many(stream::iter(batch)).await.is_err());
+    assert!(rows(&*store).await.is_empty(), "none of a batch is stored");
+    assert_eq!(store.calls(Operation::Commit), 0);
+}
+
+#[tokio::test]
+async fn a_block_that_is_there_costs_no_write() {
+    let store = counted();
+    let blocks = Blockstore::open(store.clone()).await.unwrap();
+    blocks.put_batch(vec![block(1), block(2)]).await.unwrap();
+    assert_eq!(store.calls(Operation::Commit), 1);
+    let stored = blocks.put_batch(vec![block(2), block(1), block(1)]).await.unwrap();
+    assert_eq!((stored.written, stored.bytes, stored.present), (0, 0, 3));
+    assert_eq!(store.calls(Operation::Commit), 1);
+    let stored = blocks.put_batch(vec![block(3), block(3), block(1)]).await.unwrap();
+    assert_eq!((stored.written, stored.bytes, stored.present), (1, 7, 2));
+    assert_eq!(store.calls(Operation::Commit), 2);
+}
+
+#[tokio::test]
+async fn nothing_put_or_deleted_is_no_commit() {
+    let store = counted();
+    let blocks = Blockstore::open(store.clone()).await.unwrap();
+    assert_eq!(blocks.put_batch(Vec::new()).await.unwrap(), Default::default());
+    assert_eq!(blocks.put_many(stream::empty()).await.unwrap(), Default::default());
+    assert_eq!(blocks.delete_many(stream::empty()).await.unwrap(), 0);
+    assert_eq!(store.calls(Operation::Commit), 0);
+}
+
+#[tokio::test]
+async fn deleting_a_missing_block_is_ok_and_again_too() {
+    let blocks = Blockstore::open(counted()).await.unwrap();
+    blocks.put(block(1)).await.unwrap();
+    for _ in 0..2 {
+        blocks.delete(block(1).cid()).await.unwrap();
+        assert!(!blocks.has(block(1).cid()).await.unwrap());
+    }
+    assert_eq!(blocks.put(block(1)).await.unwrap().written, 1, "it can be put again");
+}
+
+#[tokio::test]
+async fn identity_cids_answer_themselves_and_are_never_stored_listed_or_asked_for() {
+    let store = counted();
+    let blocks = Blockstore::open(store.clone()).await.unwrap();
+    for data in ["", "held by its CID"] {
+        let block = Block::with_hash(RAW, IDENTITY, data).unwrap();
+        let cid = *block.cid();
+        assert_eq!(blocks.put(block.clone()).await.unwrap().present, 1);
+        assert!(blocks.has(&cid).await.unwrap());
+        assert_eq!(blocks.size(&cid).await.unwrap(), Some(data.len() as u64));
+        assert_eq!(blocks.get(&cid).await.unwrap().as_ref(), Some(block.data()));
+        let part = blocks.get_range(&cid, 5, 2).await.unwrap().unwrap();
+        assert_eq!(part, data.get(5..7).unwrap_or_default());
+        blocks.delete(&cid).await.unwrap();
+        assert!(blocks.has(&cid).await.unwrap());
+    }
+    assert!(listed(&blocks).await.is_empty());
+    assert_eq!((store.calls(Operation::Commit), store.calls(Operation::Read)), (0, 0));
+}
+
+#[tokio::test]
+async fn an_identity_cid_with_other_data_is_refused() {
+    let blocks = Blockstore::open(counted()).await.unwrap();
+    let cid = *Block::with_hash(RAW, IDENTITY, "one").unwrap().cid();
+    let error = blocks.put(Block::unverified(cid, "two")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+}
+
+#[tokio::test]
+async fn ranges_end_where_the_block_ends() {
+    let blocks = Blockstore::open(counted()).await.unwrap();
+    let block = Block::new(RAW, "0123456789");
+    blocks.put(block.clone()).await.unwrap();
+    for (offset, len, expected) in [
+        (0, 4, "0123"),
+        (8, 9, "89"),
+        (10, 1, ""),
+        (99, 9, ""),
+        (3, 0, ""),
+        (1, u64::MAX, "123456789"),
+    ] {
+        let part = blocks.get_range(block.cid(), offset, len).await.unwrap().unwrap();
+        assert_eq!(part, expected, "{offset} {len}");
+    }
+}
+
+#[tokio::test]
+async fn altered_data_is_an_error_of_verified_reads_and_served_by_others() {
+    let store = counted();
+    let verifying = Blockstore::open(store.clone()).await.unwrap();
+    let trusting = BlockstoreOptions::new().verify_reads(false).open(store.clone()).await.unwrap();
+    let block = block(1);
+    verifying.put(block.clone()).await.unwrap();
+    let key = rows(&*store).await.into_keys().next().unwrap();
+    let key = datastore::Key::new(&key).unwrap();
+    store.put(&key, "altered").await.unwrap();
+
+    let error = verifying.get(block.cid()).await.unwrap_err();
+    assert_eq!((error.kind(), error.key()), (ErrorKind::Corrupt, Some(&key)));
+    let all: Result<Vec<Block>, _> = verifying.get_all().try_collect().await;
+    assert_eq!(all.unwrap_err().kind(), ErrorKind::Corrupt);
+    let one = verifying.get_many(stream::iter([*block.cid()])).next().await.unwrap();
+    assert_eq!(one.unwrap_err().kind(), ErrorKind::Corrupt);
+
+    assert_eq!(trusting.get(block.cid()).await.unwrap().as_deref(), Some(&b"altered"[..]));
+    let all: Vec<Block> = trusting.get_all().try_collect().await.unwrap();
+    assert_eq!(all[0].data(), "altered");
+}
+
+#[tokio::test]
+async fn keys_that_are_no_blocks_are_passed_over() {
+    let store = counted();
+    let blocks = Blockstore::open(store.clone()).await.unwrap();
+    blocks.put(block(1)).await.unwrap();
+    for foreign in [
+        key!("/blocks/no base32"),
+        key!("/blocks/ciqlowercase"),
+        key!("/blocks/AAAA/below"),
+        key!("/blocks/CIQ"),
+        key!("/blocks"),
+        key!("/blocksish/AAAA"),
+        key!("/elsewhere"),
+    ] {
+        store.put(&foreign, "foreign").await.unwrap();
+    }
+    assert_eq!(listed(&blocks).await, [block(1).cid().to_string()]);
+    let all: Vec<Block> = blocks.get_all().try_collect().await.unwrap();
+    assert_eq!(all, [block(1)]);
+}
+
+#[tokio::test]
+async fn codecs_that_are_kept_are_listed_and_go_with_the_block() {
+    let store = counted();
+    let keeping = BlockstoreOptions::new().keep_codecs(true).open(store.clone()).await.unwrap();
+    let (cbor, raw) = (Block::new(DAG_CBOR, [0xa0].to_vec()), Block::new(RAW, "raw"));
+    let same = Block::new(DAG_PB, [0xa0].to_vec());
+    keeping.put_batch(vec![cbor.clone(), raw.clone()]).await.unwrap();
+    assert_eq!(keeping.put(same.clone()).await.unwrap().present, 1);
+    let mut expected: Vec<String> =
+        [&cbor, &same, &raw].map(|block| block.cid().to_string()).to_vec();
+    expected.sort();
+    assert_eq!(listed(&keeping).await, expected);
+
+    keeping.delete(cbor.cid()).await.unwrap();
+    assert_eq!(listed(&keeping).await, [raw.cid().to_string()]);
+    assert_eq!(rows(&*store).await.len(), 2, "the block, and its codec");
+    keeping.delete(raw.cid()).await.unwrap();
+    assert!(rows(&*store).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_listing_goes_on_after_any_block_and_answers_sizes() {
+    let blocks = Blockstore::open(counted()).await.unwrap();
+    blocks.put_batch((0..20).map(block).collect()).await.unwrap();
+    let all: Vec<_> = blocks.list(ListOptions::default()).try_collect().await.unwrap();
+    for (position, last) in all.iter().enumerate() {
+        let options = ListOptions { after: Some(last.cid), sizes: true };
+        let rest: Vec<_> = blocks.list(options).try_collect().await.unwrap();
+        let cids: Vec<Cid> = rest.iter().map(|listed| listed.cid).collect();
+        let expected: Vec<Cid> = all[position + 1..].iter().map(|listed| listed.cid).collect();
+        assert_eq!(cids, expected);
+        for listed in rest {
+            assert_eq!(listed.size, blocks.size(&listed.cid).await.unwrap());
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_error_in_a_listing_is_its_last_item() {
+    let store = counted();
+    let blocks = Blockstore::open(store.clone()).await.unwrap();
+    blocks.put_batch((0..30).map(block).collect()).await.unwrap();
+    for failing in 0..3 {
+        store.heal();
+        // Each page is cut short, but for the one that fails: of several rules the first one counts.
+        store.inject(
+            Operation::QueryPage,
+            Position::Nth(failing),
+            Injected::Error(ErrorKind::Unavailable),
+        );
+        store.inject(Operation::QueryPage, Position::From(0), Injected::ShortPage(10));
+        let items: Vec<_> = blocks.list(ListOptions::default()).collect().await;
+        assert_eq!(items.len() as u64, failing * 10 + 1);
+        let error = items.last().unwrap().as_ref().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        let items: Vec<_> = blocks.get_all().collect().await;
+        assert!(items.iter().all(Result::is_ok), "the rule is spent");
+    }
+}
+
+/// Twelve blocks of 1 MiB: three commits.
+fn large() -> Vec<Block> {
+    (0..12_u8).map(|fill| Block::new(RAW, vec![fill; 1 << 20])).collect()
+}
+
+async fn put_many_under(
+    presence: bool,
+    operation: Operation,
+    position: u64,
+    injected: Injected,
+) -> Result<(), datastore::Error> {
+    let (blocks, store) = if presence {
+        presence_over_counted().await
+    } else {
+        let store = counted();
+        (Blockstore::open(store.clone()).await.unwrap(), store)
+    };
+    store.inject(operation, Position::Nth(position), injected);
+    let outcome = blocks.put_many(stream::iter(large())).await;
+    store.heal();
+    for block in large() {
+        let key = rows_key(&block);
+        let there = store.inner().get(&key).await.unwrap();
+        assert_eq!(blocks.has(block.cid()).await.unwrap(), there.is_some());
+        assert_eq!(blocks.get(block.cid()).await.unwrap(), there);
+    }
+    let stored = blocks.put_many(stream::iter(large())).await.unwrap();
+    assert_eq!(stored.written + stored.present, 12);
+    assert_eq!(rows(&*store).await.len(), 12, "trying again completes it");
+    outcome.map(drop)
+}
+
+fn rows_key(block: &Block) -> datastore::Key {
+    let name = data_encoding::BASE32_NOPAD.encode(&block.cid().hash().to_bytes());
+    key!("/blocks").child(name).unwrap()
+}
+
+#[tokio::test]
+async fn a_commit_that_fails_at_any_position_of_a_stream_leaves_what_came_before() {
+    for presence in [false, true] {
+        for position in 0..3 {
+            for injected in [
+                Injected::Error(ErrorKind::Unavailable),
+                Injected::LostReply(ErrorKind::Unavailable),
+            ] {
+                let outcome = put_many_under(presence, Operation::Commit, position, injected).await;
+                assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Unavailable);
+            }
+        }
+        let injected = Injected::Error(ErrorKind::Unavailable);
+        put_many_under(presence, Operation::Commit, 3, injected).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_read_that_fails_at_any_position_of_a_stream_is_an_error() {
+    for presence in [false, true] {
+        let injected = Injected::Error(ErrorKind::Unavailable);
+        for position in [0, 1, 5, 11] {
+            let outcome = put_many_under(presence, Operation::Read, position, injected).await;
+            assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Unavailable, "{position}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_read_passes_an_error_on() {
+    let (blocks, store) = presence_over_counted().await;
+    let cid = *block(1).cid();
+    store.inject(Operation::Read, Position::From(0), Injected::Error(ErrorKind::Unavailable));
+    let kind = Some(ErrorKind::Unavailable);
+    assert_eq!(blocks.get(&cid).await.err().map(|error| error.kind()), kind);
+    assert_eq!(blocks.get_range(&cid, 0, 1).await.err().map(|error| error.kind()), kind);
+    assert_eq!(blocks.has(&cid).await.err().map(|error| error.kind()), kind);
+    assert_eq!(blocks.size(&cid).await.err().map(|error| error.kind()), kind);
+    assert_eq!(blocks.put(block(1)).await.err().map(|error| error.kind()), kind);
+    store.heal();
+    assert!(!blocks.has(&cid).await.unwrap(), "an error is no answer to remember");
+}
+
+#[tokio::test]
+async fn durability_is_that_of_the_options() {
+    let store = std::sync::Arc::new(crate::presence_stops::Stops::new(Fault::new(
+        datastore::MemoryDatastore::new(),
+    )));
+    for durability in [Durability::Buffered, Durability::Synced] {
+        let options = BlockstoreOptions::new().durability(durability);
+        let blocks = options.open(store.clone()).await.unwrap();
+        blocks.put(block(1)).await.unwrap();
+        assert_eq!(store.last_commit().durability, durability);
+        blocks.delete(block(1).cid()).await.unwrap();
+        assert_eq!(store.last_commit().durability, durability);
+    }
+}
