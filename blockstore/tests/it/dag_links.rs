@@ -1,0 +1,251 @@
+//! The links of blocks, codec by codec, against nodes that are written by hand.
+
+use datastore::ErrorKind;
+use datastore_blocks::{
+    Block, Cid, DAG_CBOR, DAG_JSON, DAG_PB, IDENTITY, PbLink, PbNode, RAW, links,
+};
+use proptest::prelude::*;
+use serde_json::Value;
+
+use crate::unixfs_support::{bytes_field, link, number_field};
+
+fn cid(name: &str) -> Cid {
+    *Block::new(RAW, name.to_owned()).cid()
+}
+
+fn links_of(codec: u64, data: &[u8]) -> datastore::Result<Vec<Cid>> {
+    links(Block::new(codec, data.to_vec()).cid(), data)
+}
+
+/// A link of dag-cbor: tag 42 around the bytes of the CID after a zero.
+fn cbor_link(cid: &Cid) -> Vec<u8> {
+    let bytes = cid.to_bytes();
+    let mut out = vec![0xd8, 42, 0x58, bytes.len() as u8 + 1, 0];
+    out.extend(bytes);
+    out
+}
+
+#[test]
+fn links_of_dag_pb_are_those_of_the_node_in_its_order_and_as_often() {
+    let (one, two) = (cid("one"), cid("two"));
+    let v0 = Cid::new_v0(*two.hash()).unwrap();
+    let run = [link(&two), link(&one), link(&v0), link(&two)].concat();
+    let expected = [two, one, v0, two];
+    assert_eq!(links_of(DAG_PB, &run).unwrap(), expected);
+    let after = [run.clone(), bytes_field(1, b"data")].concat();
+    assert_eq!(links_of(DAG_PB, &after).unwrap(), expected);
+    let before = [bytes_field(1, b"data"), run].concat();
+    assert_eq!(links_of(DAG_PB, &before).unwrap(), expected);
+    assert_eq!(links_of(DAG_PB, b"").unwrap(), []);
+}
+
+#[test]
+fn a_dag_pb_node_that_go_and_js_refuse_is_corrupt_and_named() {
+    let one = cid("one");
+    let hash = bytes_field(1, &one.to_bytes());
+    let (name, size) = (bytes_field(2, b"a"), number_field(3, 5));
+    let nodes = [
+        ("links in two places", [link(&one), bytes_field(1, b"x"), link(&one)].concat()),
+        ("data twice", [bytes_field(1, b"x"), bytes_field(1, b"y")].concat()),
+        ("an unknown field", bytes_field(3, b"x")),
+        ("data as a number", number_field(1, 5)),
+        ("a link without a CID", bytes_field(2, &name)),
+        ("a link of nothing", bytes_field(2, b"")),
+        ("a name before the CID", bytes_field(2, &[name.clone(), hash.clone()].concat())),
+        ("a size before the name", bytes_field(2, &[hash.clone(), size, name].concat())),
+        ("two CIDs", bytes_field(2, &[hash.clone(), hash.clone()].concat())),
+        ("half a CID", bytes_field(2, &bytes_field(1, &one.to_bytes()[..20]))),
+        ("a link that ends within its length", link(&one)[..30].to_vec()),
+        ("a length past the end", vec![0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]),
+        ("a varint without an end", vec![0x0a; 1].into_iter().chain([0xff; 12]).collect()),
+        ("a group", vec![0x0b]),
+        ("text", b"hello dag-pb".to_vec()),
+    ];
+    for (what, node) in nodes {
+        let block = Block::new(DAG_PB, node);
+        let error = links(block.cid(), block.data()).expect_err(what);
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{what}");
+        assert!(error.to_string().contains(&block.cid().to_string()), "{what}: {error}");
+    }
+}
+
+#[test]
+fn links_of_dag_cbor_come_in_the_order_of_the_document_from_lists_and_maps() {
+    let (one, two, three) = (cid("one"), cid("two"), cid("three"));
+    // {"b": [1, {"x": one}], "a": two, "": [three, three]}: as the keys stand, sorted or not.
+    let mut data = vec![0xa3, 0x61, b'b', 0x82, 0x01, 0xa1, 0x61, b'x'];
+    data.extend(cbor_link(&one));
+    data.extend([0x61, b'a']);
+    data.extend(cbor_link(&two));
+    data.extend([0x60, 0x82]);
+    data.extend(cbor_link(&three));
+    data.extend(cbor_link(&three));
+    assert_eq!(links_of(DAG_CBOR, &data).unwrap(), [one, two, three, three]);
+    assert_eq!(links_of(DAG_CBOR, &cbor_link(&one)).unwrap(), [one]);
+    assert_eq!(links_of(DAG_CBOR, &[0xa0]).unwrap(), []);
+    // Floats of 4 bytes and of 8, null, bytes that happen to be a CID.
+    let mut data = vec![0x84, 0xfa, 0x3f, 0, 0, 0, 0xfb, 0x3f, 0xf0, 0, 0, 0, 0, 0, 0, 0xf6];
+    data.extend(&cbor_link(&one)[2..]);
+    assert_eq!(links_of(DAG_CBOR, &data).unwrap(), []);
+}
+
+#[test]
+fn dag_cbor_that_does_not_decode_is_corrupt_and_named() {
+    let whole = cbor_link(&cid("one"));
+    let documents = [
+        ("nothing", Vec::new()),
+        ("a list that ends early", vec![0x82, 0x01]),
+        (
+            "a long list that is not there",
+            vec![0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+        ),
+        (
+            "long bytes that are not there",
+            vec![0x5b, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+        ),
+        ("another tag", vec![0xc1, 0x01]),
+        ("a link without its zero", [&whole[..4], &[1], &whole[5..]].concat()),
+        ("half a link", whole[..20].to_vec()),
+        ("more after the end", vec![0xa0, 0xa0]),
+    ];
+    for (what, data) in documents {
+        let block = Block::new(DAG_CBOR, data);
+        let error = links(block.cid(), block.data()).expect_err(what);
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{what}");
+        assert!(error.to_string().contains(&block.cid().to_string()), "{what}: {error}");
+    }
+}
+
+#[test]
+fn links_of_dag_json_come_in_the_order_of_the_document() {
+    let (one, two) = (cid("one"), Cid::new_v0(*cid("two").hash()).unwrap());
+    let data = format!(
+        r#"{{"z": [{{"/": "{two}"}}, 1.5, null], "a": {{"/": {{"bytes": "AQID"}}}}, "m": {{"/": "{one}"}}}}"#
+    );
+    assert_eq!(links_of(DAG_JSON, data.as_bytes()).unwrap(), [two, one]);
+    assert_eq!(links_of(DAG_JSON, b"[]").unwrap(), []);
+    for wrong in ["", "[", r#"{"/": "no CID"}"#, r#"{"/": 5}"#, "[] []", "\u{1}"] {
+        let error = links_of(DAG_JSON, wrong.as_bytes()).expect_err(wrong);
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{wrong}");
+    }
+}
+
+#[test]
+fn deep_nesting_is_an_error_and_no_overflow_of_the_stack() {
+    let deep = 1_000_000;
+    let lists = [vec![0x81; deep], vec![0x80]].concat();
+    let maps: Vec<u8> = [0xa1, 0x60].repeat(deep).into_iter().chain([0xa0]).collect();
+    let tags = [0xd8, 42].repeat(deep);
+    for document in [lists, maps, tags] {
+        assert_eq!(links_of(DAG_CBOR, &document).unwrap_err().kind(), ErrorKind::Corrupt);
+    }
+    for document in ["[".repeat(deep), r#"{"a":"#.repeat(deep), r#"{"/":"#.repeat(deep)] {
+        let error = links_of(DAG_JSON, document.as_bytes()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
+    }
+    let one = cid("one");
+    let fair = [vec![0x81; 120], cbor_link(&one)].concat();
+    assert_eq!(links_of(DAG_CBOR, &fair).unwrap(), [one]);
+    let fair = format!(r#"{}{{"/": "{one}"}}{}"#, "[".repeat(120), "]".repeat(120));
+    assert_eq!(links_of(DAG_JSON, fair.as_bytes()).unwrap(), [one]);
+}
+
+#[test]
+fn codecs_of_leaves_have_no_links_whatever_they_hold() {
+    let data = cbor_link(&cid("one"));
+    for codec in [RAW, 0x51, 0x0200, 0x72] {
+        assert_eq!(links_of(codec, &data).unwrap(), []);
+    }
+}
+
+#[test]
+fn another_codec_is_unsupported_and_named_with_the_cid() {
+    let block = Block::new(0x78, "a git object");
+    let error = links(block.cid(), block.data()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    let message = error.to_string();
+    assert!(message.contains("0x78") && message.contains(&block.cid().to_string()), "{message}");
+}
+
+#[test]
+fn an_identity_cid_has_the_links_of_what_it_holds() {
+    let one = cid("one");
+    let block =
+        Block::with_hash(DAG_CBOR, IDENTITY, [vec![0x81], cbor_link(&one)].concat()).unwrap();
+    assert_eq!(links(block.cid(), block.data()).unwrap(), [one]);
+}
+
+#[test]
+fn links_of_the_blocks_that_go_stored() {
+    let text = include_str!("../fixtures/go/blocks.json");
+    let fixture: Value = serde_json::from_str(text).unwrap();
+    let mut codecs = Vec::new();
+    for block in fixture["blocks"].as_array().unwrap() {
+        let cid: Cid = block["cid"].as_str().unwrap().parse().unwrap();
+        let data = data_encoding::HEXLOWER.decode(block["data"].as_str().unwrap().as_bytes());
+        match (cid.codec(), links(&cid, &data.unwrap())) {
+            (RAW | DAG_CBOR, found) => assert_eq!(found.unwrap(), [], "{cid}"),
+            // Random bytes and text under the codec of nodes: go stores them, and cannot read them.
+            (DAG_PB, found) => assert_eq!(found.unwrap_err().kind(), ErrorKind::Corrupt, "{cid}"),
+            (other, _) => panic!("{other:#x}"),
+        }
+        codecs.push(cid.codec());
+    }
+    assert!(codecs.contains(&DAG_PB) && codecs.contains(&DAG_CBOR), "{codecs:?}");
+}
+
+#[test]
+fn a_node_is_written_with_its_links_before_its_data() {
+    let one = cid("one");
+    let node = PbNode {
+        links: vec![PbLink { cid: one, name: Some(b""), tsize: Some(7) }],
+        data: Some(b"data"),
+    };
+    let written = [link(&one), bytes_field(1, b"data")].concat();
+    assert_eq!(node.encode(), written);
+    assert_eq!(PbNode::decode(&written).unwrap(), node);
+    assert_eq!(PbNode::decode(b"\x0a").unwrap_err().kind(), ErrorKind::Corrupt);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
+
+    #[test]
+    fn any_node_comes_back_as_it_was_written(
+        names in proptest::collection::vec(
+            (proptest::option::of("[a-c]{0,3}"), proptest::option::of(any::<u64>())), 0..8),
+        data in proptest::option::of(proptest::collection::vec(any::<u8>(), 0..300)),
+    ) {
+        let link = |(name, tsize): &(Option<String>, Option<u64>)| (cid(&format!("{name:?}")), name.clone(), *tsize);
+        let owned: Vec<_> = names.iter().map(link).collect();
+        let links = owned.iter().map(|(cid, name, tsize)| PbLink {
+            cid: *cid, name: name.as_ref().map(String::as_bytes), tsize: *tsize,
+        });
+        let node = PbNode { links: links.collect(), data: data.as_deref() };
+        let written = node.encode();
+        prop_assert_eq!(PbNode::decode(&written).unwrap(), node);
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(
+        mut data in proptest::collection::vec(any::<u8>(), 0..200),
+        valid: bool,
+        codec in prop_oneof![Just(DAG_PB), Just(DAG_CBOR), Just(DAG_JSON)],
+        at: prop::sample::Index,
+        byte: u8,
+    ) {
+        if valid {
+            let one = cid("one");
+            data = [vec![0x82], cbor_link(&one), cbor_link(&one)].concat();
+            if codec == DAG_PB {
+                data = [link(&one), link(&one), bytes_field(1, b"data")].concat();
+            }
+            let at = at.index(data.len());
+            data[at] = byte;
+        }
+        match links_of(codec, &data) {
+            Ok(found) => prop_assert!(found.len() <= data.len()),
+            Err(error) => prop_assert_eq!(error.kind(), ErrorKind::Corrupt),
+        }
+    }
+}
