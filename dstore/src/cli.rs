@@ -1,8 +1,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bench, check, compact, conformance, copy, del, demo, du, export, get, has, import, ls, put,
-    size, stat,
+    bench, blocks, check, compact, conformance, copy, del, demo, du, export, get, has, import, ls,
+    put, size, stat,
 };
 use crate::exit;
 
@@ -44,6 +44,7 @@ pub(crate) enum Command {
     Compact(compact::Compact),
     Export(export::Export),
     Import(import::Import),
+    Blocks(blocks::Blocks),
     Demo(demo::Demo),
     Bench(bench::Bench),
     Conformance(conformance::Conformance),

@@ -1,7 +1,8 @@
 use std::fs::{File, OpenOptions, Permissions};
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use tempfile::NamedTempFile;
 
 use crate::failure::{Failure, Result};
@@ -14,6 +15,14 @@ pub(crate) fn input(path: &Path) -> Result<Box<dyn Read + Send>> {
     let file = File::open(path)
         .map_err(|error| Failure::io(format!("cannot open {}", path.display()), error))?;
     Ok(Box::new(file))
+}
+
+/// Reads a file, or standard input, whole; `None` if it has more than `most` bytes.
+pub(crate) fn read(path: &Path, most: u64) -> Result<Option<Bytes>> {
+    let mut bytes = Vec::new();
+    let failed = |error| Failure::io(format!("cannot read {}", path.display()), error);
+    input(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+    Ok((bytes.len() as u64 <= most).then(|| bytes.into()))
 }
 
 /// A file that appears, or replaces the one that is there, once all of it is written: until then, and
@@ -73,6 +82,12 @@ impl Write for NewFile {
     }
 }
 
+impl Seek for NewFile {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.to.seek(to)
+    }
+}
+
 impl Write for Target {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
@@ -85,6 +100,15 @@ impl Write for Target {
         match self {
             Self::Beside(file) => file.flush(),
             Self::Special(file) => file.flush(),
+        }
+    }
+}
+
+impl Seek for Target {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        match self {
+            Self::Beside(file) => file.seek(to),
+            Self::Special(file) => file.seek(to),
         }
     }
 }

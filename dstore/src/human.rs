@@ -18,6 +18,11 @@ pub(crate) fn entries(number: u64) -> String {
     if number == 1 { "1 entry".to_owned() } else { format!("{} entries", count(number)) }
 }
 
+/// `1 block`, `2 blocks`.
+pub(crate) fn blocks(number: u64) -> String {
+    if number == 1 { "1 block".to_owned() } else { format!("{} blocks", count(number)) }
+}
+
 /// `512 B`, `1.5 KiB`.
 pub(crate) fn bytes(number: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];

@@ -3,6 +3,8 @@
 //! [`cli`] is what it understands, `commands` has a file for each command, and [`session`] runs one:
 //! whatever happens to it, the stores that it opened are closed.
 
+mod byte_range;
+mod byte_size;
 mod cli;
 mod commands;
 mod exit;
@@ -17,6 +19,8 @@ mod scratch;
 mod selection;
 mod session;
 mod signals;
+mod sink;
+mod source;
 mod store_arg;
 mod stores;
 

@@ -11,6 +11,7 @@ use crate::human;
 pub(crate) struct Progress {
     bar: ProgressBar,
     entries: Arc<AtomicU64>,
+    template: &'static str,
     /// The bytes that the bar was last told.
     shown: AtomicU64,
 }
@@ -32,12 +33,7 @@ impl Progress {
 
     /// Of work that writes to standard output as it goes: not shown where that is a terminal too.
     pub(crate) fn beside_output(doing: &'static str) -> Self {
-        let bar = if std::io::stdout().is_terminal() {
-            ProgressBar::hidden()
-        } else {
-            ProgressBar::new_spinner()
-        };
-        Self::show(bar, doing, OPEN_ENDED)
+        Self::show(unless_beside_output(ProgressBar::new_spinner()), doing, OPEN_ENDED)
     }
 
     /// Of work that ends after `bytes`.
@@ -45,19 +41,35 @@ impl Progress {
         Self::show(ProgressBar::new(bytes), doing, UP_TO)
     }
 
-    fn show(bar: ProgressBar, doing: &'static str, template: &str) -> Self {
+    /// Both: it ends after `bytes`, and writes to standard output as it goes.
+    pub(crate) fn beside_output_up_to(doing: &'static str, bytes: u64) -> Self {
+        Self::show(unless_beside_output(ProgressBar::new(bytes)), doing, UP_TO)
+    }
+
+    /// Counts blocks rather than entries.
+    pub(crate) fn of_blocks(self) -> Self {
+        self.count(human::blocks);
+        self
+    }
+
+    fn show(bar: ProgressBar, doing: &'static str, template: &'static str) -> Self {
+        bar.set_prefix(doing);
         let entries = Arc::new(AtomicU64::new(0));
-        let shown = Arc::clone(&entries);
+        let progress = Self { bar, entries, template, shown: AtomicU64::new(0) };
+        progress.count(human::entries);
+        progress
+    }
+
+    fn count(&self, words: fn(u64) -> String) {
+        let shown = Arc::clone(&self.entries);
         // A template that is not one leaves the plain bar; a test sees to it that these are.
-        if let Ok(style) = ProgressStyle::with_template(template) {
+        if let Ok(style) = ProgressStyle::with_template(self.template) {
             let write = move |_: &ProgressState, to: &mut dyn std::fmt::Write| {
                 // A terminal that takes no text has nobody to tell.
-                let _nobody = to.write_str(&human::entries(shown.load(Ordering::Relaxed)));
+                let _nobody = to.write_str(&words(shown.load(Ordering::Relaxed)));
             };
-            bar.set_style(style.with_key("entries", write));
+            self.bar.set_style(style.with_key("entries", write));
         }
-        bar.set_prefix(doing);
-        Self { bar, entries, shown: AtomicU64::new(0) }
     }
 
     pub(crate) fn set(&self, Copied { entries, bytes }: Copied) {
@@ -69,6 +81,10 @@ impl Progress {
             self.bar.set_position(bytes);
         }
     }
+}
+
+fn unless_beside_output(bar: ProgressBar) -> ProgressBar {
+    if std::io::stdout().is_terminal() { ProgressBar::hidden() } else { bar }
 }
 
 impl Drop for Progress {

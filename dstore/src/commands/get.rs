@@ -1,12 +1,12 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use clap::Args;
 use datastore::{Datastore, Found, Key, Want};
 use serde_json::json;
 
 use super::Context;
+use crate::byte_range::ByteRange;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::files::NewFile;
@@ -63,28 +63,5 @@ impl Get {
             _ => context.out.bytes(&value)?,
         }
         Ok(Exit::Done)
-    }
-}
-
-#[derive(Clone, Copy)]
-struct ByteRange {
-    offset: u64,
-    len: u64,
-}
-
-impl FromStr for ByteRange {
-    type Err = String;
-
-    fn from_str(text: &str) -> std::result::Result<Self, String> {
-        let bad =
-            || "write A..B, A.. or ..B: two numbers of bytes, the first not greater".to_owned();
-        let number = |text: &str, default| match text {
-            "" => Ok(default),
-            digits => digits.parse::<u64>().map_err(|_| bad()),
-        };
-        let (start, end) = text.split_once("..").ok_or_else(bad)?;
-        let (offset, end) = (number(start, 0)?, number(end, u64::MAX)?);
-        let len = end.checked_sub(offset).ok_or_else(bad)?;
-        Ok(Self { offset, len })
     }
 }

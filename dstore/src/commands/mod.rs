@@ -1,6 +1,7 @@
 //! The commands, one a file: what each takes, and what it does.
 
 pub(crate) mod bench;
+pub(crate) mod blocks;
 pub(crate) mod check;
 pub(crate) mod compact;
 pub(crate) mod conformance;
@@ -46,6 +47,7 @@ pub(crate) async fn run(command: Command, mut context: Context) -> Result<Exit> 
         Command::Compact(compact) => compact.run(context).await,
         Command::Export(export) => export.run(context).await,
         Command::Import(import) => import.run(context).await,
+        Command::Blocks(blocks) => blocks.run(context).await,
         Command::Demo(demo) => demo.run(context).await,
         Command::Bench(bench) => bench.run(context).await,
         Command::Conformance(conformance) => conformance.run(context).await,

@@ -1,4 +1,4 @@
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -74,14 +74,10 @@ impl Put {
 }
 
 fn read(path: &Path) -> Result<Bytes> {
-    let mut value = Vec::new();
-    let failed = |error| Failure::io(format!("cannot read {}", path.display()), error);
-    files::input(path)?.take(MOST_BYTES + 1).read_to_end(&mut value).map_err(failed)?;
-    if value.len() as u64 > MOST_BYTES {
-        return Err(Failure::usage(format!("{} has more than 1 GiB", path.display()))
-            .hint("a value is held in memory whole: store it in pieces"));
-    }
-    Ok(value.into())
+    files::read(path, MOST_BYTES)?.ok_or_else(|| {
+        Failure::usage(format!("{} has more than 1 GiB", path.display()))
+            .hint("a value is held in memory whole: store it in pieces")
+    })
 }
 
 /// Endless input ends here, rather than with the memory of the machine.

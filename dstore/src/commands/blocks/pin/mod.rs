@@ -1,0 +1,50 @@
+//! `dstore blocks pin`: what collections keep.
+
+mod add;
+mod ls;
+mod rm;
+
+use clap::{Args, Subcommand};
+
+use super::kept::Kept;
+use super::{Context, cid};
+use crate::exit::Exit;
+use crate::failure::Result;
+
+/// Say which blocks `gc` keeps
+#[derive(Args)]
+#[command(
+    arg_required_else_help = true,
+    after_help = "Examples:
+  dstore blocks pin add fjall:data CID --name website
+  dstore blocks pin ls fjall:data
+  dstore blocks pin rm fjall:data CID"
+)]
+pub(super) struct Pin {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Add(add::Add),
+    Rm(rm::Rm),
+    Ls(ls::Ls),
+}
+
+impl Pin {
+    pub(super) async fn run(self, kept: &Kept, context: &mut Context) -> Result<Exit> {
+        match self.command {
+            Command::Add(add) => add.run(kept, context).await,
+            Command::Rm(rm) => rm.run(kept, context).await,
+            Command::Ls(ls) => ls.run(kept, context).await,
+        }
+    }
+}
+
+fn mode_name(mode: datastore_blocks::PinMode) -> &'static str {
+    match mode {
+        datastore_blocks::PinMode::Recursive => "recursive",
+        datastore_blocks::PinMode::Direct => "direct",
+    }
+}

@@ -1,0 +1,64 @@
+use clap::Args;
+use datastore_blocks::{Cid, PinnedBy};
+use serde_json::json;
+
+use super::kept::Kept;
+use super::{Context, cid, codes};
+use crate::exit::Exit;
+use crate::failure::Result;
+use crate::human;
+use crate::store_arg::StoreArg;
+
+/// Print the size of a block, what its CID says, and whether it is pinned
+#[derive(Args)]
+#[command(after_help = "Examples:
+  dstore blocks stat fjall:data CID
+  dstore blocks stat fjall:data CID --json    {\"cid\",\"size\",\"codec\",\"hash\",\"pinned\",\"through\"}
+
+A block that is not pinned itself is looked for below every recursive pin: that may take a while.
+Exit code 1 if there is no such block.")]
+pub(super) struct Stat {
+    /// URL of the store
+    store: StoreArg,
+    /// The CID of the block
+    #[arg(value_parser = cid::parse)]
+    cid: Cid,
+}
+
+impl Stat {
+    pub(super) async fn run(self, kept: &Kept, context: &mut Context) -> Result<Exit> {
+        let Self { store, cid } = self;
+        let blocks = kept.open_to_read(&store, context).await?;
+        let size = blocks.size(&cid).await?.ok_or_else(|| cid::missing(&cid))?;
+        let pinned = blocks.pins().pinned_by(&cid).await?;
+        let (mode, through) = match pinned {
+            None => (None, None),
+            Some(PinnedBy::Recursive) => (Some("recursive"), None),
+            Some(PinnedBy::Direct) => (Some("direct"), None),
+            Some(PinnedBy::Indirect(root)) => (Some("indirect"), Some(root.to_string())),
+        };
+        let codec = codes::codec_name(cid.codec());
+        let hash = codes::hash_name(cid.hash().code());
+        let out = &mut context.out;
+        if out.is_json() {
+            out.object(&json!({
+                "cid": cid.to_string(),
+                "size": size,
+                "codec": codec,
+                "hash": hash,
+                "pinned": mode,
+                "through": through,
+            }))?;
+            return Ok(Exit::Done);
+        }
+        out.line(cid)?;
+        out.line(format_args!("  size    {} B", human::count(size)))?;
+        out.line(format_args!("  codec   {codec}"))?;
+        out.line(format_args!("  hash    {hash}, {} bytes", cid.hash().digest().len()))?;
+        match (mode, through) {
+            (Some(_), Some(root)) => out.line(format_args!("  pinned  through {root}"))?,
+            (mode, _) => out.line(format_args!("  pinned  {}", mode.unwrap_or("no")))?,
+        }
+        Ok(Exit::Done)
+    }
+}
