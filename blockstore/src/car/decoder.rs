@@ -338,8 +338,8 @@ impl CarDecoder {
             }
             State::Failed(error) => return Err(error.clone()),
             State::Length { start, .. } | State::Frame { start, .. } => *start,
-            State::Layout { .. } => PRAGMA.len() as u64,
-            State::Skip { to } => *to,
+            // The fixed header is, or says that there is more than there is.
+            State::Layout { .. } | State::Skip { .. } => PRAGMA.len() as u64,
         };
         Err(CarError::new(start, CarFault::Truncated { end: self.at }))
     }

@@ -115,10 +115,10 @@ impl CarV2Layout {
 
     fn check(&self) -> Result<(), CarFault> {
         let Self { characteristics: _, data_offset, data_size, index_offset: _ } = *self;
-        let what = if data_offset < V2_END {
-            format!("the data would begin at byte {data_offset}, within the header of the CARv2")
-        } else if data_size == 0 {
+        let what = if data_size == 0 {
             "the CARv2 has no data: whoever wrote it did not finish it".into()
+        } else if data_offset < V2_END {
+            format!("the data would begin at byte {data_offset}, within the header of the CARv2")
         } else if data_offset.checked_add(data_size).is_none() {
             format!("the data would have {data_size} bytes")
         } else {
