@@ -126,6 +126,9 @@ impl Blockstore {
         while let Some(part) = source.next().await {
             let mut part = part.map_err(unreadable)?;
             while !part.is_empty() {
+                if chunk.is_empty() {
+                    chunk.reserve(options.chunk_len.min(MANY_BYTES));
+                }
                 let room = options.chunk_len - chunk.len();
                 chunk.extend_from_slice(&part.split_to(room.min(part.len())));
                 if chunk.len() == options.chunk_len {
@@ -135,7 +138,8 @@ impl Blockstore {
             }
         }
         if !chunk.is_empty() {
-            tree.push(chunk.freeze(), &mut complete.blocks);
+            // Not the buffer itself, which may be far larger.
+            tree.push(Bytes::copy_from_slice(&chunk), &mut complete.blocks);
         }
         let root = tree.finish(&mut complete.blocks);
         complete.store(self).await?;
