@@ -2,7 +2,7 @@
 //!
 //! Readers and writers of one block meet under the lock of its shard. A reader takes the shard's epoch
 //! before it asks the datastore, and its answer is remembered only if no change of the block is under way
-//! and none began or ended since; so what is remembered is never older than a write that was acknowledged.
+//! and none ended since; so what is remembered is never older than a write that was acknowledged.
 //! A writer is in every filter, the one in use and the one being built, before its commit begins.
 
 mod build;

@@ -16,8 +16,7 @@ pub(super) struct Shard {
 pub(super) struct State {
     /// Of blocks that no change is under way for; never [`Known::Unknown`].
     cache: Cache<Fingerprint, Known, UnitWeighter, AsIs>,
-    /// Counts the beginnings and the ends of changes: who has seen a number, and sees it again, knows that
-    /// there was neither between.
+    /// Counts the ends of changes: who has seen a number, and sees it again, knows that none ended between.
     pub(super) epoch: u64,
     under_way: HashMap<Fingerprint, UnderWay, AsIs>,
     doubtful: Doubtful,
@@ -92,7 +91,6 @@ impl State {
 
     /// A change begins: whatever was known may be over at any moment.
     pub(super) fn begin(&mut self, block: Fingerprint) {
-        self.epoch += 1;
         self.cache.remove(&block);
         let new = UnderWay { changes: 0, mixed: false };
         let under_way = self.under_way.entry(block).or_insert(new);

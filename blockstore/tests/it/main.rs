@@ -8,6 +8,7 @@
 )]
 
 mod blocks_core;
+mod blocks_failures;
 mod blocks_fjall;
 mod blocks_hashes;
 mod blocks_interop;

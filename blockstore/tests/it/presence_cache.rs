@@ -11,13 +11,14 @@ use crate::blocks_support::{block, counted, presence_over_counted};
 async fn a_missing_block_is_asked_for_once() {
     let (blocks, store) = presence_over_counted().await;
     let cid = *block(1).cid();
+    let before = store.calls(Operation::Read);
     for _ in 0..3 {
         assert!(!blocks.has(&cid).await.unwrap());
         assert_eq!(blocks.size(&cid).await.unwrap(), None);
         assert_eq!(blocks.get(&cid).await.unwrap(), None);
         assert_eq!(blocks.get_range(&cid, 0, 1).await.unwrap(), None);
     }
-    assert_eq!(store.calls(Operation::Read), 1);
+    assert_eq!(store.calls(Operation::Read) - before, 1);
 }
 
 #[tokio::test]
