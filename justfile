@@ -61,6 +61,10 @@ bench *args:
 bench-s3 *args:
     cargo run --release --locked -p datastore-benches --bin s3_ratios -- {{ args }}
 
+# Ratios of blocks to the engine, hashing and files below; merged into target/ratios.json.
+bench-blocks *args:
+    cargo run --release --locked -p datastore-benches --bin block_ratios -- {{ args }}
+
 # Peak memory of a million puts to object storage.
 s3-memory *args:
     cargo run --release --locked -p datastore-benches --bin s3_memory -- {{ args }}

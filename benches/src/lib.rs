@@ -5,6 +5,7 @@
 //! time one subject after the other, for exploring; the command `ratios` lets two take turns
 //! ([`compare`]) and holds the ratio of their times against a goal ([`suite`]).
 
+mod blocks;
 mod contestant;
 mod data;
 mod goal;
@@ -27,10 +28,11 @@ mod work;
 /// The errors of benchmarks are read by a person, not handled.
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
+pub use blocks::{BlockScale, block_suite};
 pub use contestant::Contestant;
 pub use data::{Data, KeyForm, ValueSize, numbered_key};
 pub use goal::Goal;
-pub use measure::{Comparison, Plan, Side, compare, round};
+pub use measure::{Comparison, Plan, Side, alternate, compare, round};
 pub use raw_fjall::RawFjall;
 pub use raw_subject::RawSubject;
 pub use remote::{BenchServer, RemoteScale, remote_suite};

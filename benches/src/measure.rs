@@ -89,13 +89,44 @@ pub fn compare(
     for number in 0..rounds {
         times.push(pair(ops, number % 2 == 0)?);
     }
-    let middle =
-        |values: &mut dyn Iterator<Item = f64>| spread(values).ok_or("a comparison without rounds");
-    Ok(Comparison {
-        left: middle(&mut times.iter().map(|(left, _)| *left))?,
-        right: middle(&mut times.iter().map(|(_, right)| *right))?,
-        ratio: middle(&mut times.iter().map(|(left, right)| left / right))?,
-    })
+    Comparison::of(&times)
+}
+
+impl Comparison {
+    /// Of pairs of times, in nanoseconds.
+    fn of(times: &[(f64, f64)]) -> Result<Self> {
+        let middle = |values: &mut dyn Iterator<Item = f64>| {
+            spread(values).ok_or("a comparison without rounds")
+        };
+        Ok(Self {
+            left: middle(&mut times.iter().map(|(left, _)| *left))?,
+            right: middle(&mut times.iter().map(|(_, right)| *right))?,
+            ratio: middle(&mut times.iter().map(|(left, right)| left / right))?,
+        })
+    }
+}
+
+/// Lets two sides that each answer the time of one of their operations take turns, who begins changing
+/// from round to round.
+///
+/// # Errors
+/// Those of the sides; and without rounds.
+pub fn alternate(
+    rounds: usize,
+    mut left: impl FnMut(usize) -> Result<f64>,
+    mut right: impl FnMut(usize) -> Result<f64>,
+) -> Result<Comparison> {
+    let mut times = Vec::with_capacity(rounds);
+    for round in 0..rounds {
+        times.push(if round % 2 == 0 {
+            let left_time = left(round)?;
+            (left_time, right(round)?)
+        } else {
+            let right_time = right(round)?;
+            (left(round)?, right_time)
+        });
+    }
+    Comparison::of(&times)
 }
 
 /// Does a round of work as a task, and times it.
@@ -116,7 +147,7 @@ pub fn round(runtime: &BenchRuntime, side: &Side, span: Span) -> Result<(Duratio
 }
 
 #[expect(clippy::disallowed_methods, reason = "the stopwatch: real time is what is measured")]
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }
 

@@ -1,4 +1,3 @@
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -279,6 +278,7 @@ impl Blockstore {
     pub(crate) async fn put_verified(&self, blocks: Vec<Block>) -> Result<Stored> {
         let Inner { store, options, presence, gate } = &*self.inner;
         let mut stored = Stored { present: blocks.len() as u64, ..Stored::default() };
+        let codecs = if options.keep_codecs { codecs_of(&blocks)? } else { Vec::new() };
         let blocks = distinct(blocks);
         if blocks.is_empty() {
             return Ok(stored);
@@ -287,10 +287,10 @@ impl Blockstore {
         // Before the look whether they are there: no sweep removes them from here on.
         let entered = gate.enter(blocks.iter().map(|block| block.cid().hash())).await?;
         batch.ops.extend(entered.marks());
-        if options.keep_codecs {
-            for block in &blocks {
-                batch.ops.push(Op::Put { key: layout::codec(block.cid())?, value: Bytes::new() });
-            }
+        for some in codecs.chunks(MANY_READS) {
+            let kept = try_join_all(some.iter().map(|key| store.has(key))).await?;
+            let new = some.iter().zip(kept).filter(|(_, kept)| !kept);
+            batch.ops.extend(new.map(|(key, _)| Op::Put { key: key.clone(), value: Bytes::new() }));
         }
         let new = self.absent(blocks).await?;
         let writing = presence.as_ref().map(|presence| {
@@ -396,13 +396,21 @@ impl Stored {
 /// A multihash as CIDs hold it.
 pub(crate) type Hash = Multihash<MAX_DIGEST_LEN>;
 
-/// Each block once, and none of an identity CID.
+/// The keys that keep the codecs of blocks.
+fn codecs_of(blocks: &[Block]) -> Result<Vec<Key>> {
+    let stored = blocks.iter().map(Block::cid).filter(|cid| cid.hash().code() != IDENTITY);
+    let mut keys: Vec<Key> = stored.map(layout::codec).collect::<Result<_>>()?;
+    keys.sort_unstable();
+    keys.dedup();
+    Ok(keys)
+}
+
+/// Each block once, none of an identity CID, in the order of their keys: an engine finds its way from one to
+/// the next sooner than to any other.
 fn distinct(mut blocks: Vec<Block>) -> Vec<Block> {
-    let mut seen = HashSet::with_capacity(blocks.len());
-    blocks.retain(|block| {
-        let hash = block.cid().hash();
-        hash.code() != IDENTITY && seen.insert(*hash)
-    });
+    blocks.retain(|block| block.cid().hash().code() != IDENTITY);
+    blocks.sort_unstable_by(|one, other| one.cid().hash().cmp(other.cid().hash()));
+    blocks.dedup_by(|one, other| one.cid().hash() == other.cid().hash());
     blocks
 }
 

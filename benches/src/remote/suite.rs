@@ -10,7 +10,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 
 use super::BenchServer;
-use crate::{BenchRuntime, Comparison, Goal, Result, Row, spread};
+use crate::{BenchRuntime, Goal, Result, Row, alternate};
 
 /// How much is measured.
 #[derive(Clone, Copy, Debug)]
@@ -68,26 +68,12 @@ pub fn remote_suite(
         if !filter(&name) {
             continue;
         }
-        let rounds = work.rounds(scale);
-        let mut times = Vec::with_capacity(rounds);
         bench.prepare(runtime, work)?;
-        for round in 0..rounds {
-            let ours = |runtime| bench.timed(runtime, Side::Ours, work, round);
-            let raw = |runtime| bench.timed(runtime, Side::Raw, work, round);
-            times.push(if round % 2 == 0 {
-                let ours = ours(runtime)?;
-                (ours, raw(runtime)?)
-            } else {
-                let raw = raw(runtime)?;
-                (ours(runtime)?, raw)
-            });
-        }
-        let middle = |values: &mut dyn Iterator<Item = f64>| spread(values).ok_or("no rounds");
-        let comparison = Comparison {
-            left: middle(&mut times.iter().map(|(ours, _)| *ours))?,
-            right: middle(&mut times.iter().map(|(_, raw)| *raw))?,
-            ratio: middle(&mut times.iter().map(|(ours, raw)| ours / raw))?,
-        };
+        let comparison = alternate(
+            work.rounds(scale),
+            |round| bench.timed(runtime, Side::Ours, work, round),
+            |round| bench.timed(runtime, Side::Raw, work, round),
+        )?;
         done(Row { name, comparison, goal: work.goal() })?;
     }
     Ok(())

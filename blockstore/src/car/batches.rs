@@ -29,6 +29,10 @@ pub(super) struct Batch {
     pub(super) end: u64,
 }
 
+/// Most blocks of a batch: many, since in the order of their keys those of one batch lie close together in
+/// the engine, which finds the place of each the sooner.
+pub(super) const BATCH_BLOCKS: usize = 8 * MANY_OPS;
+
 /// What goes from the side that reads to the side that commits.
 #[derive(Debug)]
 pub(super) enum Message {
@@ -118,7 +122,7 @@ impl Batcher {
 
 impl Batch {
     fn is_full(&self) -> bool {
-        self.blocks.len() >= MANY_OPS || self.bytes >= MANY_BYTES
+        self.blocks.len() >= BATCH_BLOCKS || self.bytes >= MANY_BYTES
     }
 
     fn is_empty(&self) -> bool {

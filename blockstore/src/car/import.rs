@@ -63,8 +63,8 @@ impl Blockstore {
     /// Stores the blocks of a CAR file, version 1 or 2, each verified and as the policy takes it; at the end
     /// they are made durable.
     ///
-    /// A thread reads, takes apart and hashes, while this future commits, in batches of
-    /// [`MANY_OPS`](datastore::MANY_OPS) blocks or [`MANY_BYTES`](datastore::MANY_BYTES) bytes: five of them
+    /// A thread reads, takes apart and hashes, while this future commits, in batches of 8,000 blocks or
+    /// [`MANY_BYTES`](datastore::MANY_BYTES) bytes: five of them
     /// are in memory at most, whatever the size of the file. Nothing after the data of a CARv2 is read.
     ///
     /// Dropped or killed, it leaves the batches that were committed, and can be run again. The thread ends
