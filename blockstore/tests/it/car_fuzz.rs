@@ -2,6 +2,7 @@
 
 use crate::car_support::fixture;
 
+#[allow(unreachable_pub, reason = "public for the fuzz targets")]
 #[path = "../../fuzz/src/lib.rs"]
 mod bodies;
 
@@ -25,7 +26,8 @@ impl Random {
             2 => bytes.truncate(at.max(1)),
             3 => drop(bytes.drain(at..(at + 1 + self.below(4)).min(bytes.len() - 1).max(at))),
             4 => {
-                bytes.splice(at..at, vec![self.below(256) as u8; 1 + self.below(9)]).for_each(drop)
+                let inserted = vec![self.below(256) as u8; 1 + self.below(9)];
+                bytes.splice(at..at, inserted).for_each(drop);
             }
             _ => {
                 let (from, len) = (self.below(bytes.len()), self.below(100));
