@@ -90,8 +90,9 @@ impl Blockstore {
     /// Stores a file of any size as blocks of UnixFS, in the balanced layout.
     ///
     /// It takes the memory of one commit ([`MANY_BYTES`], or a chunk) and of one node in each level of
-    /// the tree. Blocks are committed as they are complete, the root last: until then nothing names
-    /// them. See [`from_reader`](crate::from_reader) for files of the file system.
+    /// the tree. Blocks are committed as they are complete, the root last: a [`Hold`](crate::Hold) keeps
+    /// them from collections until the root is pinned. See [`from_reader`](crate::from_reader) for files
+    /// of the file system.
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`] if the source fails; [`ErrorKind::InvalidInput`] for options that make

@@ -58,6 +58,7 @@ fn a_dag_pb_node_that_go_and_js_refuse_is_corrupt_and_named() {
         ("a link that ends within its length", link(&one)[..30].to_vec()),
         ("a length past the end", vec![0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]),
         ("a varint without an end", vec![0x0a; 1].into_iter().chain([0xff; 12]).collect()),
+        ("a tag of 65 bits", [&[0x8a][..], &[0x80; 8], &[0x02, 0x01, b'x']].concat()),
         ("a group", vec![0x0b]),
         ("text", b"hello dag-pb".to_vec()),
     ];
@@ -204,6 +205,8 @@ fn a_node_is_written_with_its_links_before_its_data() {
     let written = [link(&one), bytes_field(1, b"data")].concat();
     assert_eq!(node.encode(), written);
     assert_eq!(PbNode::decode(&written).unwrap(), node);
+    // A length in more bytes than it needs, which go reads too.
+    assert_eq!(PbNode::decode(b"\x0a\x81\x80\x00x").unwrap().data, Some(&b"x"[..]));
     assert_eq!(PbNode::decode(b"\x0a").unwrap_err().kind(), ErrorKind::Corrupt);
 }
 
