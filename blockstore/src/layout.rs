@@ -26,7 +26,7 @@ impl Layout {
     /// The key of a block.
     pub(crate) fn block(&self, hash: &Multihash<MAX_DIGEST_LEN>) -> Result<Key> {
         let prefix = self.blocks.as_ref().map_or(&b""[..], Key::as_bytes);
-        key_of(prefix, &hash.to_bytes())
+        key_of(prefix, hash)
     }
 
     /// Every block, and what else is among them.
@@ -50,7 +50,7 @@ impl Layout {
 
 /// Where the codecs of a block are.
 pub(crate) fn codecs(hash: &Multihash<MAX_DIGEST_LEN>) -> Result<Key> {
-    key_of(CODECS.as_bytes(), &hash.to_bytes())
+    key_of(CODECS.as_bytes(), hash)
 }
 
 /// The key that keeps the codec of a CID.
@@ -64,15 +64,21 @@ pub(crate) fn codec_of(key: &Key, hash: &Multihash<MAX_DIGEST_LEN>) -> Option<u6
     u64::from_str_radix(std::str::from_utf8(key.last_segment()).ok()?, 16).ok()
 }
 
-/// `prefix/<B32 bytes>`, in one allocation.
-fn key_of(prefix: &[u8], bytes: &[u8]) -> Result<Key> {
-    let mut encoded = vec![b'/'; prefix.len() + 1 + BASE32_NOPAD.encode_len(bytes.len())];
-    let Some((head, tail)) = encoded.split_at_mut_checked(prefix.len() + 1) else {
+/// `prefix/<B32 multihash>`, in one allocation: it is made for every read.
+fn key_of(prefix: &[u8], hash: &Multihash<MAX_DIGEST_LEN>) -> Result<Key> {
+    let mut bytes = [0; MAX_DIGEST_LEN + VARINTS];
+    let len = hash.write(bytes.as_mut_slice()).unwrap_or_default();
+    let bytes = bytes.get(..len).unwrap_or_default();
+    let mut encoded = vec![b'/'; prefix.len() + 1 + BASE32_NOPAD.encode_len(len)];
+    let Some((head, tail)) = encoded.split_at_mut_checked(prefix.len()) else {
         return Err(Error::new(ErrorKind::Internal, "a key shorter than its prefix"));
     };
-    for (to, from) in head.iter_mut().zip(prefix) {
-        *to = *from;
+    head.copy_from_slice(prefix);
+    if let Some(tail) = tail.get_mut(1..) {
+        BASE32_NOPAD.encode_mut(bytes, tail);
     }
-    BASE32_NOPAD.encode_mut(bytes, tail);
     Key::from_bytes(Bytes::from(encoded))
 }
+
+/// Most bytes of what stands before a digest: its function and its length.
+const VARINTS: usize = 20;

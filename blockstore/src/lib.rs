@@ -16,6 +16,7 @@ mod presence;
 mod scrub;
 mod store;
 mod unixfs;
+mod writes;
 
 pub use block::{Block, verify};
 pub use car::{
@@ -34,5 +35,6 @@ pub use pins::{Pin, PinMode, PinOptions, PinRow, PinnedBy, Pins};
 pub use policy::Policy;
 pub use presence::{FilterStats, PresenceOptions, PresenceStats};
 pub use scrub::{Damaged, Fate, ScrubOptions, ScrubReport};
-pub use store::{Blockstore, Stored};
+pub use store::Blockstore;
 pub use unixfs::{AddOptions, Added, from_reader};
+pub use writes::Stored;

@@ -1,0 +1,214 @@
+use bytes::Bytes;
+use cid::Cid;
+use datastore::{
+    Batch, Datastore, DatastoreExt, Key, MANY_BYTES, MANY_OPS, MANY_READS, Op, Query, Result,
+};
+use futures::future::try_join_all;
+use futures::{Stream, StreamExt, TryStreamExt};
+
+use crate::hashes::IDENTITY;
+use crate::layout;
+use crate::store::{Hash, Inner};
+use crate::{Block, Blockstore};
+
+/// What puts came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stored {
+    /// Blocks that were written.
+    pub written: u64,
+    /// Bytes of the blocks that were written.
+    pub bytes: u64,
+    /// Blocks that were there before, or came twice; identity CIDs among them.
+    pub present: u64,
+}
+
+impl Blockstore {
+    /// Stores a block, verified. One that is there already costs no write.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](datastore::ErrorKind::InvalidInput) if the data does not have the digest of the CID, or the policy does
+    /// not take it; those of the datastore.
+    pub async fn put(&self, block: Block) -> Result<Stored> {
+        self.put_batch(vec![block]).await
+    }
+
+    /// Stores blocks in one commit, verified. If one is refused, none is stored.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put).
+    pub async fn put_batch(&self, blocks: Vec<Block>) -> Result<Stored> {
+        self.check(&blocks)?;
+        self.put_verified(blocks).await
+    }
+
+    /// Stores the blocks of a stream, in commits of [`MANY_OPS`] blocks or [`MANY_BYTES`] bytes, in bounded
+    /// memory.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put); what was committed before stays.
+    pub async fn put_many<T>(&self, blocks: T) -> Result<Stored>
+    where
+        T: Stream<Item = Block> + Send,
+    {
+        let mut blocks = std::pin::pin!(blocks);
+        let (mut batch, mut bytes, mut sum) = (Vec::new(), 0, Stored::default());
+        while let Some(block) = blocks.next().await {
+            bytes += block.data().len();
+            batch.push(block);
+            if batch.len() >= MANY_OPS || bytes >= MANY_BYTES {
+                sum.add(self.put_batch(std::mem::take(&mut batch)).await?);
+                bytes = 0;
+            }
+        }
+        sum.add(self.put_batch(batch).await?);
+        Ok(sum)
+    }
+
+    /// Removes a block; Ok if it is not there. What pins say is not looked at.
+    ///
+    /// # Errors
+    /// Those of the datastore.
+    pub async fn delete(&self, cid: &Cid) -> Result<()> {
+        self.delete_batch(&[*cid.hash()]).await
+    }
+
+    /// Removes the blocks of a stream, in commits of [`MANY_OPS`] blocks; answers how many CIDs there were.
+    ///
+    /// # Errors
+    /// Those of the datastore; what was removed before stays so.
+    pub async fn delete_many<T>(&self, cids: T) -> Result<u64>
+    where
+        T: Stream<Item = Cid> + Send,
+    {
+        let mut batches = std::pin::pin!(cids.map(|cid| *cid.hash()).ready_chunks(MANY_OPS));
+        let mut count = 0;
+        while let Some(batch) = batches.next().await {
+            self.delete_batch(&batch).await?;
+            count += batch.len() as u64;
+        }
+        Ok(count)
+    }
+
+    /// Makes all that was stored durable.
+    ///
+    /// # Errors
+    /// Those of the datastore.
+    pub async fn sync(&self) -> Result<()> {
+        self.inner.store.sync().await
+    }
+
+    /// Refuses blocks that the policy does not take, or whose data has another digest.
+    pub(crate) fn check(&self, blocks: &[Block]) -> Result<()> {
+        blocks.iter().try_for_each(|block| {
+            self.inner.options.policy.check(block.cid(), block.data().len())?;
+            block.verify()
+        })
+    }
+
+    /// Stores blocks that [`check`](Self::check) has passed.
+    pub(crate) async fn put_verified(&self, blocks: Vec<Block>) -> Result<Stored> {
+        let Inner { store, options, presence, gate } = &*self.inner;
+        let mut stored = Stored { present: blocks.len() as u64, ..Stored::default() };
+        let codecs = if options.keep_codecs { codecs_of(&blocks)? } else { Vec::new() };
+        let blocks = distinct(blocks);
+        if blocks.is_empty() {
+            return Ok(stored);
+        }
+        let mut batch = Batch { durability: options.durability, ..Batch::new() };
+        // Before the look whether they are there: no sweep removes them from here on.
+        let entered = gate.enter(blocks.iter().map(|block| block.cid().hash())).await?;
+        batch.ops.extend(entered.marks());
+        for some in codecs.chunks(MANY_READS) {
+            let kept = try_join_all(some.iter().map(|key| store.has(key))).await?;
+            let new = some.iter().zip(kept).filter(|(_, kept)| !kept);
+            batch.ops.extend(new.map(|(key, _)| Op::Put { key: key.clone(), value: Bytes::new() }));
+        }
+        let new = self.absent(blocks).await?;
+        let writing = presence.as_ref().map(|presence| {
+            presence
+                .writing(new.iter().map(|block| (*block.cid().hash(), block.data().len() as u64)))
+        });
+        for block in new {
+            let (cid, value) = block.into_parts();
+            stored.written += 1;
+            stored.present -= 1;
+            stored.bytes += value.len() as u64;
+            batch.ops.push(Op::Put { key: options.layout.block(cid.hash())?, value });
+        }
+        if !batch.ops.is_empty() {
+            store.commit(batch).await?;
+        }
+        if let Some(writing) = writing {
+            writing.done();
+        }
+        Ok(stored)
+    }
+
+    pub(crate) async fn delete_batch(&self, hashes: &[Hash]) -> Result<()> {
+        self.delete_with(hashes, Vec::new()).await
+    }
+
+    /// Removes blocks in one commit with `also`, which comes last.
+    pub(crate) async fn delete_with(&self, hashes: &[Hash], also: Vec<Op>) -> Result<()> {
+        let Inner { store, options, presence, gate: _ } = &*self.inner;
+        let mut batch = Batch { durability: options.durability, ..Batch::new() };
+        for hash in hashes.iter().filter(|hash| hash.code() != IDENTITY) {
+            batch.ops.push(Op::Delete { key: options.layout.block(hash)? });
+            if options.keep_codecs {
+                let codecs = layout::codecs(hash)?;
+                let keys = store.query_keys(Query::descendants(codecs));
+                let keys: Vec<Key> = keys.try_collect().await?;
+                batch.ops.extend(keys.into_iter().map(|key| Op::Delete { key }));
+            }
+        }
+        batch.ops.extend(also);
+        if batch.ops.is_empty() {
+            return Ok(());
+        }
+        let deleting = presence.as_ref().map(|presence| presence.deleting(hashes));
+        store.commit(batch).await?;
+        if let Some(deleting) = deleting {
+            deleting.done();
+        }
+        Ok(())
+    }
+
+    /// Those that are not there.
+    async fn absent(&self, mut blocks: Vec<Block>) -> Result<Vec<Block>> {
+        let mut there = Vec::with_capacity(blocks.len());
+        for some in blocks.chunks(MANY_READS) {
+            there.extend(try_join_all(some.iter().map(|block| self.has(block.cid()))).await?);
+        }
+        let mut there = there.into_iter();
+        blocks.retain(|_| there.next() == Some(false));
+        Ok(blocks)
+    }
+}
+
+impl Stored {
+    /// Adds what more puts came to.
+    pub fn add(&mut self, more: Self) {
+        self.written += more.written;
+        self.bytes += more.bytes;
+        self.present += more.present;
+    }
+}
+
+/// The keys that keep the codecs of blocks.
+fn codecs_of(blocks: &[Block]) -> Result<Vec<Key>> {
+    let stored = blocks.iter().map(Block::cid).filter(|cid| cid.hash().code() != IDENTITY);
+    let mut keys: Vec<Key> = stored.map(layout::codec).collect::<Result<_>>()?;
+    keys.sort_unstable();
+    keys.dedup();
+    Ok(keys)
+}
+
+/// Each block once, none of an identity CID, in the order of their keys: an engine finds its way from one to
+/// the next sooner than to any other.
+fn distinct(mut blocks: Vec<Block>) -> Vec<Block> {
+    blocks.retain(|block| block.cid().hash().code() != IDENTITY);
+    blocks.sort_unstable_by(|one, other| one.cid().hash().cmp(other.cid().hash()));
+    blocks.dedup_by(|one, other| one.cid().hash() == other.cid().hash());
+    blocks
+}
