@@ -2,9 +2,10 @@ use std::io;
 
 use datastore::{Error, ErrorKind, MANY_BYTES, MANY_OPS};
 
-use super::decoder::{CarBlock, CarDecoder, CarEvent, CarOptions};
+use super::decoder::{CarBlock, CarDecoder, CarEvent};
 use super::error::CarError;
 use super::header::CarHeader;
+use super::options::CarOptions;
 use crate::{Block, Blockstore, IDENTITY};
 
 /// Makes batches of verified blocks of the bytes of a CAR file.

@@ -3,8 +3,9 @@ use cid::Cid;
 
 use super::error::{CarError, CarFault};
 use super::header::{self, CarHeader, CarV2Layout, First, PRAGMA, V2_LEN};
+use super::options::CarOptions;
 use super::varint::Uvarint;
-use crate::{Block, Policy};
+use crate::Block;
 
 /// Takes a CAR file apart, version 1 or 2, as its bytes arrive: bytes in, a header and blocks out, no I/O
 /// of its own.
@@ -47,14 +48,6 @@ pub struct CarDecoder {
     at: u64,
     state: State,
     v2: Option<CarV2Layout>,
-}
-
-/// What a [`CarDecoder`] allows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CarOptions {
-    max_header_len: usize,
-    max_block_len: usize,
-    null_padding: bool,
 }
 
 /// What a [`CarDecoder`] found.
@@ -351,49 +344,6 @@ impl CarDecoder {
 }
 
 impl Default for CarDecoder {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl CarOptions {
-    /// The longest header that is taken, in bytes, if nothing else is said: room for 100 000 roots.
-    pub const MAX_HEADER_LEN: usize = 4 << 20;
-
-    /// Headers of [`MAX_HEADER_LEN`](Self::MAX_HEADER_LEN) bytes at most, blocks of
-    /// [`Policy::MAX_BLOCK_LEN`] bytes at most, no padding in a CARv1.
-    pub fn new() -> Self {
-        Self {
-            max_header_len: Self::MAX_HEADER_LEN,
-            max_block_len: Policy::MAX_BLOCK_LEN,
-            null_padding: false,
-        }
-    }
-
-    /// Takes headers of `bytes` at most; go-car takes 32 MiB.
-    #[must_use]
-    pub fn max_header_len(mut self, bytes: usize) -> Self {
-        self.max_header_len = bytes;
-        self
-    }
-
-    /// Takes blocks of `bytes` at most.
-    #[must_use]
-    pub fn max_block_len(mut self, bytes: usize) -> Self {
-        self.max_block_len = bytes;
-        self
-    }
-
-    /// Whether zero bytes may follow the last section, as in files that were filled up to some size. They
-    /// are an error otherwise, and always if anything else follows them.
-    #[must_use]
-    pub fn null_padding(mut self, allow: bool) -> Self {
-        self.null_padding = allow;
-        self
-    }
-}
-
-impl Default for CarOptions {
     fn default() -> Self {
         Self::new()
     }

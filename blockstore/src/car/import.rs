@@ -9,7 +9,7 @@ use futures::future::join;
 use futures::{Stream, StreamExt};
 
 use super::batches::{Batch, Batcher, Failure, Message};
-use super::decoder::CarOptions;
+use super::options::CarOptions;
 use super::source;
 use crate::{Blockstore, Stored};
 
@@ -64,8 +64,8 @@ impl Blockstore {
     /// they are made durable.
     ///
     /// A thread reads, takes apart and hashes, while this future commits, in batches of 8,000 blocks or
-    /// [`MANY_BYTES`](datastore::MANY_BYTES) bytes: five of them
-    /// are in memory at most, whatever the size of the file. Nothing after the data of a CARv2 is read.
+    /// [`MANY_BYTES`](datastore::MANY_BYTES) bytes: four of them are in memory at most, whatever the size of
+    /// the file. Nothing after the data of a CARv2 is read.
     ///
     /// Dropped or killed, it leaves the batches that were committed, and can be run again. The thread ends
     /// with the read that it is in.
