@@ -187,10 +187,11 @@ async fn a_tree_that_expands_without_end_to_nothing_ends() {
         let below = (*blocks.last().unwrap().cid(), 0);
         blocks.push(file_node(b"", &[below; 174]));
     }
+    blocks.push(file_node(b"data", &[(*blocks.last().unwrap().cid(), 0)]));
     let root = *blocks.last().unwrap().cid();
     let all: Vec<&Block> = blocks.iter().collect();
     let store = store(&all).await;
-    assert_eq!(read(&store, &root).await.unwrap(), b"");
+    assert_eq!(read(&store, &root).await.unwrap(), b"data");
 }
 
 #[tokio::test]
