@@ -18,7 +18,8 @@ impl Blockstore {
     /// run began, also one that was there and whose put wrote nothing, and so does what is pinned then.
     /// What was put before and is not pinned goes, unless a [`Hold`](crate::Hold) keeps it. What is
     /// unpinned during a run may stay until the next. All writers must share one [`Blockstore`] (clones of
-    /// it), in one process. An explicit [`delete`](Self::delete) is not held up by pins or runs.
+    /// it), in one process. An explicit [`delete`](Self::delete) is not held up by pins or runs. A put that
+    /// was begun and is not polled keeps runs waiting, and they the puts that come after.
     ///
     /// **Unfinished runs.** While there is one, puts mark their blocks, also after the store was opened
     /// anew; [`discard_collection`](Self::discard_collection) ends that. Only one call at a time collects.

@@ -1,7 +1,6 @@
 //! Threads that put, pin, unpin and delete while collections run, over a store in memory and one on disk.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -17,9 +16,11 @@ use futures::executor::block_on;
 use crate::gc_support::{marks, node};
 
 const WRITERS: usize = 4;
-/// Rounds of a writer, at least and at most.
-const ROUNDS: Range<usize> = 40..100;
-const RUNS: usize = 3;
+/// Rounds of a writer, at least.
+const ROUNDS: usize = 40;
+/// Pins of a writer, at most.
+const PINS: usize = 12;
+const RUNS: usize = 8;
 
 /// A tree of a writer's own, with leaves that all writers share; parents last.
 fn tree(writer: usize, round: usize) -> Vec<Block> {
@@ -57,7 +58,7 @@ fn write(
     let mut pinned: Vec<Vec<Block>> = Vec::new();
     let mut put_in = Vec::new();
     let mut round = 0;
-    while round < ROUNDS.start || (round < ROUNDS.end && go_on.load(Ordering::SeqCst)) {
+    while go_on.load(Ordering::SeqCst) || round < ROUNDS {
         let all = tree(writer, round);
         let root = *all.last().unwrap().cid();
         match round % 4 {
@@ -82,10 +83,12 @@ fn write(
             _ => {
                 let run = begun.load(Ordering::SeqCst);
                 block_on(blocks.put_batch(all.clone())).unwrap();
+                // Not before this run, and it was on.
+                put_in.retain(|(before, _)| *before == run);
                 put_in.push((run, all));
             }
         }
-        if round % 3 == 0 && pinned.len() > 5 {
+        if pinned.len() > PINS {
             let gone = pinned.remove(0);
             block_on(blocks.pins().unpin(gone.last().unwrap().cid())).unwrap();
         }
@@ -95,11 +98,10 @@ fn write(
         block_on(blocks.delete(own.cid())).unwrap();
         round += 1;
     }
-    let last = begun.load(Ordering::SeqCst);
     let mut owed = owed.lock().unwrap();
     owed.pinned.extend(pinned);
-    // It was on before the put began, and no other began since.
-    let during = put_in.into_iter().filter(|(run, _)| *run == last);
+    // The last run was on before the put began.
+    let during = put_in.into_iter().filter(|(run, _)| *run == RUNS);
     owed.put.extend(during.flat_map(|(_, all)| all));
 }
 

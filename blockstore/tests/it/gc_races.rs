@@ -63,11 +63,12 @@ impl Datastore for Halting {
         self.inner.capabilities()
     }
     async fn read(&self, key: &Key, want: Want) -> Result<Option<Found>> {
+        // What was found before the halt may have changed since; so it is with pages.
+        let found = self.inner.read(key, want).await;
         self.pass(Call::Read(key)).await;
-        self.inner.read(key, want).await
+        found
     }
     async fn query_page(&self, query: &Query) -> Result<Page> {
-        // What was listed before the halt may have changed since.
         let page = self.inner.query_page(query).await;
         self.pass(Call::Page(query)).await;
         page
@@ -183,7 +184,7 @@ async fn a_run_that_begins_waits_for_the_put_that_is_under_way() {
     let its = block.cid().hash().to_bytes();
     let its = datastore::key!("/blocks").child_encoded(its).unwrap();
     let reads = its.clone();
-    // Halted once it is in, before it looks whether the block is there.
+    // Halted once it is in, and has seen that the block is not there.
     let store = Halting::at(move |call| matches!(call, Call::Read(key) if *key == reads));
     let blocks = open(store.clone()).await;
     let (put, writer) = (block.clone(), blocks.clone());
@@ -259,7 +260,7 @@ async fn a_pin_whose_walk_began_before_the_run_hears_of_it() {
     let root = node(DAG_CBOR, "root", &[*leaf.cid()]);
     let row =
         datastore::key!("/block-pins/recursive").child_encoded(root.cid().to_bytes()).unwrap();
-    // Halted when the walk is over and the row of the pin is about to be written.
+    // Halted when the walk has seen all.
     let leafs = datastore::key!("/blocks").child_encoded(leaf.cid().hash().to_bytes()).unwrap();
     let reads = std::sync::atomic::AtomicU32::new(0);
     let store = Halting::at(move |call| {
@@ -273,7 +274,7 @@ async fn a_pin_whose_walk_began_before_the_run_hears_of_it() {
     let pinned =
         tokio::spawn(async move { pinner.pins().pin_recursive(&cid, PinOptions::new()).await });
     store.halted.notified().await;
-    // A whole run passes while the walk has seen what it deletes.
+    // A whole run passes, and deletes what the walk has seen.
     let report = collecting(&blocks).await.unwrap();
     assert_eq!(report.swept, 2);
     store.go.notify_one();
