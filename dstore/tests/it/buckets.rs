@@ -9,17 +9,17 @@ use serde_json::json;
 use crate::harness::{Import, Place, Run, fixture, send};
 
 /// A place to run in, whose environment names a server.
-struct Cloud<S = S3Server> {
-    place: Place,
-    server: S,
+pub(crate) struct Cloud<S = S3Server> {
+    pub(crate) place: Place,
+    pub(crate) server: S,
     credentials: Credentials,
     variables: Vec<(&'static str, String)>,
 }
 
-const STORE: &str = "s3://test-bucket/node";
+pub(crate) const STORE: &str = "s3://test-bucket/node";
 
 impl Cloud {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(Oddities::default())
     }
 
@@ -47,7 +47,7 @@ impl<S> Cloud<S> {
         self.variables.extend(value.map(|value| (name, value.to_owned())));
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = self.place.command(args);
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("AWS_") {
@@ -60,7 +60,7 @@ impl<S> Cloud<S> {
 
     /// Runs it; neither half of the credentials may be in what it prints.
     #[track_caller]
-    fn run(&self, args: &[&str]) -> Run {
+    pub(crate) fn run(&self, args: &[&str]) -> Run {
         let run = Run::of(self.command(args).output().unwrap());
         let printed = format!("{}{}", String::from_utf8_lossy(&run.out), run.err);
         let Credentials { access_key, secret_key } = &self.credentials;
@@ -71,7 +71,7 @@ impl<S> Cloud<S> {
     }
 
     #[track_caller]
-    fn ok(&self, args: &[&str]) -> String {
+    pub(crate) fn ok(&self, args: &[&str]) -> String {
         self.run(args).ok().text()
     }
 }

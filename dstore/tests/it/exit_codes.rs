@@ -158,10 +158,33 @@ fn help_has_examples_for_each_command_and_the_exit_codes() {
         "demo",
         "bench",
         "conformance",
+        "blocks",
     ] {
         assert!(help.contains(&format!("\n  {command} ")), "{command}");
         let help = place.ok([command, "--help"]);
         let (_, examples) = help.split_once("\nExamples:\n").unwrap_or_else(|| panic!("{help}"));
         assert!(examples.contains(&format!("dstore {command}")), "{help}");
+    }
+}
+
+#[test]
+fn help_has_examples_for_each_command_of_blocks() {
+    let place = Place::new();
+    let help = place.ok(["blocks", "--help"]);
+    let (_, commands) = help.split_once("Commands:\n").unwrap();
+    let commands = commands.lines().map_while(|line| line.strip_prefix("  "));
+    let commands: Vec<&str> = commands
+        .filter_map(|line| line.split(' ').next())
+        .filter(|name| !matches!(*name, "" | "help" | "dag" | "pin"))
+        .collect();
+    assert_eq!(commands.len(), 12, "{commands:?}");
+    let groups = [["dag", "ls"], ["pin", "add"], ["pin", "rm"], ["pin", "ls"]];
+    let alone = commands.iter().map(|name| vec![*name]);
+    for command in alone.chain(groups.iter().map(|names| names.to_vec())) {
+        let args = ["blocks"].into_iter().chain(command.iter().copied()).chain(["--help"]);
+        let help = place.ok(args);
+        let (_, examples) = help.split_once("\nExamples:\n").unwrap_or_else(|| panic!("{help}"));
+        assert!(examples.contains(&format!("dstore blocks {}", command.join(" "))), "{help}");
+        assert!(help.contains("--prefix <KEY>") && help.contains("--keep-codecs"), "{help}");
     }
 }

@@ -111,7 +111,7 @@ impl Place {
 pub(crate) struct Import {
     pub(crate) child: Child,
     pub(crate) input: ChildStdin,
-    output: BufReader<ChildStdout>,
+    pub(crate) output: BufReader<ChildStdout>,
 }
 
 impl Import {
@@ -125,8 +125,8 @@ impl Import {
         Self { child, input, output: BufReader::new(output) }
     }
 
-    pub(crate) fn feed(&mut self, text: &str) {
-        self.input.write_all(text.as_bytes()).unwrap();
+    pub(crate) fn feed(&mut self, input: impl AsRef<[u8]>) {
+        self.input.write_all(input.as_ref()).unwrap();
         self.input.flush().unwrap();
     }
 
@@ -188,4 +188,9 @@ pub(crate) fn json(line: &str) -> Value {
 
 pub(crate) fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+}
+
+/// What go and js say of blocks and CAR files: `go/small.car`.
+pub(crate) fn fixture_of_blocks(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../blockstore/tests/fixtures").join(name)
 }

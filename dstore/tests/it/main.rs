@@ -7,6 +7,11 @@
     reason = "tests fail by panicking"
 )]
 
+mod blocks_cars;
+mod blocks_files;
+mod blocks_kept;
+mod blocks_main_job;
+mod blocks_values;
 mod buckets;
 mod copying;
 mod demo;

@@ -53,11 +53,9 @@ impl Put {
         // Read first: a file that is not there should not leave a new store behind.
         let data = read(&file, most)?;
         let block = match cid {
-            Some(cid) => Block::unverified(cid, data),
-            None if cid_version == 0 => v0(codec, hash, data)?,
-            None => Block::with_hash(codec.unwrap_or(RAW), hash, data)?,
+            Some(cid) => verified(cid, data)?,
+            None => made(codec, hash, cid_version, data)?,
         };
-        check(&block)?;
         let policy = Policy::new().max_block_len(most);
         policy.check(block.cid(), block.data().len())?;
 
@@ -85,6 +83,30 @@ fn read(file: &Path, most: usize) -> Result<Bytes> {
     })
 }
 
+/// A block that came with its CID.
+fn verified(cid: Cid, data: Bytes) -> Result<Block> {
+    let block = Block::unverified(cid, data);
+    block.verify().map_err(bad)?;
+    Ok(block)
+}
+
+/// A block whose CID is not known yet. Data that is not of its codec would be found out by who follows its
+/// links, too late.
+fn made(codec: Option<u64>, hash: u64, version: u8, data: Bytes) -> Result<Block> {
+    let block = match version {
+        0 => v0(codec, hash, data)?,
+        _ => Block::with_hash(codec.unwrap_or(RAW), hash, data)?,
+    };
+    match links(block.cid(), block.data()) {
+        Ok(_) => Ok(block),
+        // A codec whose links nobody knows here is still a codec.
+        Err(error) if error.kind() == ErrorKind::Unsupported => Ok(block),
+        Err(error) => {
+            Err(bad(error).hint("bytes of no format are of the codec raw: leave --codec away"))
+        }
+    }
+}
+
 fn v0(codec: Option<u64>, hash: u64, data: Bytes) -> Result<Block> {
     if codec.is_some_and(|codec| codec != DAG_PB) || hash != SHA2_256 {
         return Err(Failure::usage("a CIDv0 is of dag-pb and sha2-256 alone")
@@ -94,20 +116,12 @@ fn v0(codec: Option<u64>, hash: u64, data: Bytes) -> Result<Block> {
     Ok(Block::unverified(Cid::new_v0(*cid.hash()).unwrap_or(cid), data))
 }
 
-/// Refuses data that is not what its CID says: it has another digest, or the codec cannot read it.
-fn check(block: &Block) -> Result<()> {
-    let bad = |error: datastore::Error| match error.kind() {
+/// The data is not what its CID says.
+fn bad(error: datastore::Error) -> Failure {
+    match error.kind() {
         ErrorKind::InvalidInput | ErrorKind::Corrupt => {
             Failure::new(Exit::BadData, error.to_string())
         }
         _ => error.into(),
-    };
-    block.verify().map_err(bad)?;
-    match links(block.cid(), block.data()) {
-        // A codec whose links nobody knows here is still a codec.
-        Err(error) if error.kind() == ErrorKind::Unsupported => Ok(()),
-        read => read.map(drop).map_err(|error| {
-            bad(error).hint("bytes of no format are of the codec raw: leave --codec away")
-        }),
     }
 }

@@ -1,0 +1,238 @@
+//! `dstore blocks import` and `export`: CAR files, whole and damaged, in and out.
+
+use std::io::Read;
+use std::process::Stdio;
+
+use data_encoding::HEXLOWER;
+use serde_json::{Value, json};
+
+use crate::blocks_files::content;
+use crate::harness::{Import, Place, fixture_of_blocks, send};
+
+const STORE: &str = Place::STORE;
+
+/// What the files of go are about.
+const ROOTS: [&str; 2] = [
+    "QmcrT9L1yTBEoj2JJ6RezUAy5aro9SFA9JcjgpebWwiZaG",
+    "bafkreifzjut3te2nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e",
+];
+
+/// A CAR file of a large file, and how to import it from standard input.
+pub(crate) fn large_car(place: &Place, size: usize) -> Vec<u8> {
+    let url = "fjall:origin";
+    let bytes = content("large", size);
+    let add = ["blocks", "add", url, "-", "--cid-version", "1"];
+    let root = place.feed(add, &bytes).ok().text();
+    place.run(["blocks", "export", url, root.trim_end()]).ok().out
+}
+
+pub(crate) const IMPORT: [&str; 4] = ["blocks", "import", STORE, "--json"];
+
+#[test]
+fn files_of_go_and_js_are_imported() {
+    for (name, blocks, identity, version) in [
+        ("go/small.car", 16, 0, 1),
+        ("go/small.dup.car", 21, 3, 1),
+        ("go/small.v2.car", 16, 0, 2),
+        ("go/small.v2.padded.car", 21, 3, 2),
+    ] {
+        let place = Place::new();
+        let path = fixture_of_blocks(name);
+        let import = ["blocks", "import", STORE, path.to_str().unwrap(), "--json"];
+        let lines = place.run(import).ok().objects();
+        let end = lines.last().unwrap();
+        assert_eq!(end["imported"], blocks, "{name}");
+        assert_eq!((&end["identity"], &end["version"]), (&json!(identity), &json!(version)));
+        assert_eq!(end["roots"], json!(ROOTS), "{name}");
+        assert_eq!(end["written"], 16, "{name}");
+        assert_eq!(place.ok(["blocks", "ls", STORE]).lines().count(), 16, "{name}");
+        place.ok(["blocks", "verify", STORE]);
+        // Again: nothing is written.
+        let end = place.run(import).ok().objects().pop().unwrap();
+        assert_eq!((&end["written"], &end["bytes"]), (&json!(0), &json!(0)), "{name}");
+        assert_eq!(end["present"], 21.min(blocks) - identity, "{name}");
+    }
+    let place = Place::new();
+    let path = fixture_of_blocks("js/small.car");
+    place.ok(["blocks", "import", STORE, path.to_str().unwrap()]);
+    place.ok(["blocks", "verify", STORE]);
+}
+
+#[test]
+fn an_import_says_what_it_did() {
+    let place = Place::new();
+    let car = std::fs::read(fixture_of_blocks("go/small.car")).unwrap();
+    let import = place.feed(["blocks", "import", STORE], &car).ok().text();
+    let (first, roots) = import.split_once('\n').unwrap();
+    assert!(first.starts_with("imported 16 blocks: 16 new, "), "{first}");
+    assert!(first.ends_with("; 0 already there"), "{first}");
+    assert_eq!(roots, format!("root {}\nroot {}\n", ROOTS[0], ROOTS[1]));
+}
+
+#[test]
+fn damaged_files_are_6_and_what_came_before_is_kept() {
+    let text = std::fs::read_to_string(fixture_of_blocks("go/cars.json")).unwrap();
+    let all: Value = serde_json::from_str(&text).unwrap();
+    for case in all["damaged"].as_array().unwrap() {
+        let name = case["name"].as_str().unwrap();
+        let car = HEXLOWER.decode(case["car"].as_str().unwrap().as_bytes()).unwrap();
+        let place = Place::new();
+        let import = place.feed(["blocks", "import", STORE], &car);
+        if case["error"] == "" && case["open_error"] == "" {
+            import.ok();
+            continue;
+        }
+        import.fails(6, &["at byte ", "hint"]);
+        let before = case["blocks_before_the_error"].as_u64().unwrap() as usize;
+        assert_eq!(place.ok(["blocks", "ls", STORE]).lines().count(), before, "{name}");
+        place.ok(["blocks", "verify", STORE]);
+    }
+}
+
+#[test]
+fn a_bit_that_flipped_far_inside_is_named_by_its_offset() {
+    let place = Place::new();
+    let mut car = large_car(&place, 12 << 20);
+    // A section of a whole chunk: 3 bytes of length, 36 of CID.
+    let section = car.len() - 5 * ((256 << 10) + 39);
+    car[section + 39 + 1000] ^= 1;
+    let import = place.feed(["blocks", "import", STORE], &car);
+    import.fails(6, &[&format!("at byte {section} "), "blocks before are kept", "digest"]);
+    let kept = place.ok(["blocks", "ls", STORE]).lines().count();
+    place.ok(["blocks", "verify", STORE]);
+
+    // The rest of the whole file is all that a second import writes.
+    car[section + 39 + 1000] ^= 1;
+    let end = place.feed(IMPORT, &car).ok().objects().pop().unwrap();
+    assert_eq!((&end["present"], &end["written"]), (&json!(kept), &json!(5)));
+}
+
+#[test]
+fn the_same_roots_give_the_same_file_and_go_reads_version_2() {
+    let place = Place::new();
+    let car = large_car(&place, 3 << 20);
+    place.write("in.car", &car);
+    place.ok(["blocks", "import", STORE, "in.car"]);
+    let root = place.ok(["blocks", "ls", STORE]).lines().count();
+    assert_eq!(root, 13);
+    let roots = place.feed(IMPORT, &car).ok().objects().pop().unwrap();
+    let root = roots["roots"][0].as_str().unwrap();
+    assert!(place.run(["blocks", "export", STORE, root]).ok().out == car);
+    let exported = place.run(["blocks", "export", STORE, root, "-o", "out.car", "--json"]).ok();
+    assert_eq!(exported.objects(), [json!({ "exported": 13, "bytes": car.len() })]);
+    assert!(std::fs::read(place.path("out.car")).unwrap() == car);
+
+    place.run(["blocks", "export", STORE, root, "--v2"]).fails(2, &["-o FILE"]);
+    place.ok(["blocks", "export", STORE, root, "--v2", "-o", "v2.car"]);
+    let v2 = std::fs::read(place.path("v2.car")).unwrap();
+    // The pragma, the header of 40 bytes, the CARv1, and an index behind it.
+    assert_eq!(&v2[..11], b"\x0a\xa1\x67version\x02");
+    assert!(v2[51..51 + car.len()] == car);
+    let number = |at: usize| u64::from_le_bytes(v2[at..at + 8].try_into().unwrap());
+    assert_eq!((number(27), number(35)), (51, car.len() as u64));
+    assert_eq!(number(43), 51 + car.len() as u64);
+    assert_eq!(v2[51 + car.len()..][..2], [0x81, 0x08], "MultihashIndexSorted, 0x0401");
+    let end = place.run(["blocks", "import", "fjall:v2", "v2.car", "--json"]).ok();
+    assert_eq!(end.objects().pop().unwrap()["written"], 13);
+}
+
+#[test]
+fn an_export_of_everything_has_every_block_and_the_pinned_roots() {
+    let place = Place::new();
+    let car = fixture_of_blocks("go/small.car");
+    let import = ["blocks", "import", STORE, car.to_str().unwrap(), "--keep-codecs"];
+    place.ok(import);
+    place.ok(["blocks", "pin", "add", STORE, ROOTS[1]]);
+    place.ok(["blocks", "export", STORE, "--all", "--keep-codecs", "-o", "all.car"]);
+    let end = place.run(["blocks", "import", "fjall:again", "all.car", "--keep-codecs", "--json"]);
+    let end = end.ok().objects().pop().unwrap();
+    assert_eq!((&end["imported"], &end["roots"]), (&json!(16), &json!([ROOTS[1]])));
+    let list = |url| place.ok(["blocks", "ls", url, "--long", "--keep-codecs"]);
+    assert_eq!(list(STORE), list("fjall:again"));
+    place.run(["blocks", "export", STORE]).fails(2, &["ROOTS"]);
+}
+
+#[test]
+fn roots_are_pinned_if_all_below_them_is_there() {
+    let place = Place::new();
+    let car = large_car(&place, 1 << 20);
+    place.write("whole.car", &car);
+    let import = ["blocks", "import", STORE, "whole.car", "--pin", "--name", "large"];
+    assert!(place.ok(import).trim_end().ends_with(", pinned"));
+    assert!(place.ok(["blocks", "pin", "ls", STORE]).trim_end().ends_with("  recursive  large"));
+
+    place.write("part.car", &car[..car.len() - (256 << 10) - 39]);
+    let import = ["blocks", "import", "fjall:part", "part.car", "--pin"];
+    place.run(import).fails(1, &["was not pinned", "no block", "hint"]);
+    assert_eq!(place.ok(["blocks", "pin", "ls", "fjall:part"]), "");
+    assert_eq!(place.ok(["blocks", "ls", "fjall:part"]).lines().count(), 4);
+    place.run(["blocks", "import", STORE, "whole.car", "--name", "x"]).fails(2, &["--pin"]);
+}
+
+#[test]
+fn an_import_that_is_interrupted_keeps_what_it_acknowledged() {
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let place = Place::new();
+        let car = large_car(&place, 20 << 20);
+        let mut import = Import::begin(place.command(IMPORT));
+        import.feed(&car[..car.len() / 2]);
+        import.wait_for(16);
+        send(signal, &import.child);
+        assert_eq!(import.child.wait().unwrap().code(), Some(code), "{signal}");
+        let there = place.ok(["blocks", "ls", STORE]).lines().count();
+        assert!(there >= 16, "{there}");
+        place.ok(["blocks", "verify", STORE]);
+        let end = place.feed(IMPORT, &car).ok().objects().pop().unwrap();
+        assert_eq!(end["present"], there);
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_command_quietly() {
+    let place = Place::new();
+    let root = place.feed(["blocks", "add", STORE, "-"], &content("pipe", 5 << 20)).ok().text();
+    let root = root.trim_end();
+    let commands: [&[&str]; 5] = [
+        &["cat", STORE, root],
+        &["export", STORE, root],
+        &["export", STORE, "--all"],
+        &["ls", STORE],
+        &["dag", "ls", STORE, root, "--recursive", "--json"],
+    ];
+    for command in commands {
+        let mut child = place
+            .command(["blocks"].iter().chain(command))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut output = child.stdout.take().unwrap();
+        output.read_exact(&mut [0; 20]).unwrap();
+        drop(output);
+        let ended = child.wait_with_output().unwrap();
+        let complaints = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!((ended.status.code(), complaints.as_str()), (Some(0), ""), "{command:?}");
+    }
+    // A file that takes nothing.
+    let Ok(full) = std::fs::OpenOptions::new().write(true).open("/dev/full") else {
+        println!("skipped: this machine has no /dev/full");
+        return;
+    };
+    let export = place.command(["blocks", "export", STORE, root]).stdout(full).output().unwrap();
+    assert_eq!(export.status.code(), Some(6));
+}
+
+#[test]
+fn an_import_whose_reader_goes_away_ends_after_the_batch() {
+    let place = Place::new();
+    let car = large_car(&place, 30 << 20);
+    let mut import = Import::begin(place.command(IMPORT));
+    import.feed(&car[..10 << 20]);
+    import.wait_for(16);
+    drop(import.output);
+    // It reads on until it has something to say.
+    drop(std::io::Write::write_all(&mut import.input, &car[10 << 20..]));
+    drop(import.input);
+    assert_eq!(import.child.wait().unwrap().code(), Some(0));
+    place.ok(["blocks", "verify", STORE]);
+}
