@@ -68,7 +68,7 @@ impl Blockstore {
         } else {
             Collection::resume_or_begin(self, options).await?
         };
-        run.to_the_end().await
+        run.finish().await
     }
 
     /// How far an unfinished run is; `None` if there is none.
@@ -158,7 +158,7 @@ impl<'b> Collection<'b> {
         Ok(Self { blocks, options, marks, state, horizon: 0, resumed: false })
     }
 
-    async fn to_the_end(&mut self) -> Result<GcReport> {
+    async fn finish(&mut self) -> Result<GcReport> {
         let done = self.phases().await;
         let Err(error) = &done else { return done };
         let tidied = match error.kind() {

@@ -16,8 +16,10 @@ use super::GcProgress;
 pub struct GcOptions {
     pub(super) dry_run: bool,
     pub(super) despite_missing: bool,
-    pub(super) progress: Option<Arc<dyn Fn(&GcProgress) + Send + Sync>>,
+    pub(super) progress: Option<Arc<Report>>,
 }
+
+type Report = dyn Fn(&GcProgress) + Send + Sync;
 
 impl GcOptions {
     /// Deletes what no pin reaches, unless a block that a pin reaches cannot be read.

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use cid::Cid;
 use datastore::{Datastore, ErrorKind, MemoryDatastore};
 use datastore_blocks::{
-    Block, Blockstore, BlockstoreOptions, DAG_CBOR, DAG_PB, GcOptions, PinOptions, PresenceOptions,
-    RAW,
+    Block, Blockstore, BlockstoreOptions, DAG_CBOR, DAG_PB, GcOptions, GcPhase, PinOptions,
+    PresenceOptions, RAW,
 };
 use datastore_fjall::FjallDatastore;
 use futures::executor::block_on;
@@ -194,10 +194,9 @@ async fn an_unfinished_run_on_disk_is_gone_on_with_after_the_store_was_reopened(
         let (said, says) = tokio::sync::oneshot::channel();
         let said = Mutex::new(Some(said));
         let options = GcOptions::new().progress(move |at| {
-            if at.phase == datastore_blocks::GcPhase::Sweep {
-                if let Some(said) = said.lock().unwrap().take() {
-                    said.send(()).unwrap();
-                }
+            let here = at.phase == GcPhase::Sweep;
+            if let Some(said) = said.lock().unwrap().take_if(|_| here) {
+                said.send(()).unwrap();
             }
         });
         let run = blocks.collect_garbage(options);
