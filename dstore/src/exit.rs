@@ -19,9 +19,9 @@ pub(crate) enum Exit {
 
 pub(crate) const HELP: &str = "Exit codes:
     0  done; also where the reader of the output went away
-    1  the answer is no: the key has no value, a conformance case failed
+    1  the answer is no: no value, no such block, a conformance case failed
     2  the call is wrong: arguments, URL, key, or what this store does not do
-    3  a condition does not hold, or a batch landed in part
+    3  a condition does not hold, a block is pinned, or a batch landed in part
     4  damaged or incompatible data; a copy that differs from its source
     5  the store cannot be used now: not there, in use, full, unreachable
     6  a file or the input cannot be read or written, or is not what it should be

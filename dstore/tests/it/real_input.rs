@@ -29,7 +29,7 @@ fn a_go_peer_store_survives_a_killed_import_and_is_exported_byte_for_byte() {
     );
 
     let mut second = place.begin_import(STORE);
-    second.feed(&beginning(&dump, 30));
+    second.feed(beginning(&dump, 30));
     second.wait_for(29);
     second.child.kill().unwrap();
     assert_eq!(second.child.wait().unwrap().code(), None, "it was killed");
@@ -49,7 +49,7 @@ fn what_a_killed_import_acknowledged_is_there_and_it_can_be_run_again() {
     let dump = fs::read_to_string(&path).unwrap();
 
     let mut import = place.begin_import(STORE);
-    import.feed(&beginning(&dump, 21));
+    import.feed(beginning(&dump, 21));
     import.wait_for(20);
     import.child.kill().unwrap();
     import.child.wait().unwrap();

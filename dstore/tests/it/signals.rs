@@ -16,7 +16,7 @@ fn an_import_that_is_interrupted_keeps_what_it_acknowledged() {
         let place = Place::new();
         let mut import = place.begin_import(STORE);
         for number in 0..10 {
-            import.feed(&format!("{}\n", json!({ "key": format!("/{number}"), "value": "MQ==" })));
+            import.feed(format!("{}\n", json!({ "key": format!("/{number}"), "value": "MQ==" })));
         }
         import.wait_for(10);
         // A line that is not whole is nothing yet.
