@@ -170,3 +170,19 @@ fn verifying_reports_damage_and_moves_it_only_when_told() {
     assert_eq!(place.ok(["blocks", "get", STORE, hello]), "hello world");
     place.ok(["blocks", "cat", STORE, &one, "-o", "one"]);
 }
+
+#[test]
+fn reading_leaves_an_unfinished_collection_as_it_is() {
+    let place = Place::new();
+    let one = add(&place, "one");
+    // One that only a newer version can go on with.
+    place.put("/block-gc/state", "of a newer version");
+    for command in
+        [&["ls", STORE][..], &["cat", STORE, &one], &["export", STORE, &one], &["verify", STORE]]
+    {
+        let run = place.run(["blocks"].iter().chain(command));
+        assert_eq!(run.code, Some(0), "{run:?}");
+        assert!(run.err.starts_with("warning: "), "{run:?}");
+        assert_eq!(place.ok(["get", STORE, "/block-gc/state"]), "of a newer version");
+    }
+}

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::pin::pin;
 
 use clap::Args;
-use datastore::{Copied, frozen};
+use datastore::Copied;
 use datastore_blocks::{Block, Blockstore, CarV2Writer, CarWriter, Cid, Exported, PinMode, PinRow};
 use futures::io::AllowStdIo;
 use futures::stream::BoxStream;
@@ -60,8 +60,7 @@ impl Export {
             return Err(Failure::usage("a CARv2 cannot be written to a pipe: its header is last")
                 .hint("say which file: -o FILE"));
         }
-        let store = frozen(&context.stores.open_to_read(&store).await?).await?;
-        let blocks = kept.options().open(store).await?;
+        let blocks = kept.open_frozen(&store, context).await?;
         if all && roots.is_empty() {
             roots = pinned(&blocks).await?;
         }

@@ -1,7 +1,8 @@
 use std::str::FromStr;
+use std::sync::Arc;
 
 use clap::Args;
-use datastore::{Error, Key};
+use datastore::{Datastore, Error, Key, ReadOnly, frozen};
 use datastore_blocks::{Blockstore, BlockstoreOptions, Policy};
 
 use super::Context;
@@ -28,7 +29,22 @@ impl Kept {
         context: &Context,
     ) -> Result<Blockstore> {
         let store = context.stores.open_to_read(store).await?;
-        Ok(self.options().open(store).await?)
+        self.read(store).await
+    }
+
+    /// As [`open_to_read`](Self::open_to_read), as they are at this moment, where the store can tell.
+    pub(super) async fn open_frozen(
+        &self,
+        store: &StoreArg,
+        context: &Context,
+    ) -> Result<Blockstore> {
+        let store = frozen(&context.stores.open_to_read(store).await?).await?;
+        self.read(store).await
+    }
+
+    /// Whatever state a collection was left in: to read is not to give it up.
+    async fn read(&self, store: Arc<dyn Datastore>) -> Result<Blockstore> {
+        Ok(self.options().open(Arc::new(ReadOnly::new(store))).await?)
     }
 
     /// Opens the blocks of a store that is written; one that is not there is created.
