@@ -69,6 +69,10 @@ bench-blocks *args:
 s3-memory *args:
     cargo run --release --locked -p datastore-benches --bin s3_memory -- {{ args }}
 
+# Peak memory of a garbage collection of many blocks.
+gc-memory *args:
+    cargo run --release --locked -p datastore-benches --bin gc_memory -- {{ args }}
+
 # Peak memory of a scan of many keys.
 scan-memory *args:
     cargo run --release --locked -p datastore-benches --bin scan_memory -- {{ args }}
