@@ -55,7 +55,8 @@ pub(crate) fn digest(code: u64, data: &[u8]) -> Option<Sum> {
         }
         0x20 => Sum::of(&sha2::Sha384::digest(data)),
         0x56 => Sum::of(&sha2::Sha256::digest(sha2::Sha256::digest(data))),
-        0x1012 => Sum::of(&sha2::Sha512_224::digest(data)),
+        0x1013 => Sum::of(&sha2::Sha224::digest(data)),
+        0x1014 => Sum::of(&sha2::Sha512_224::digest(data)),
         0x1015 => Sum::of(&sha2::Sha512_256::digest(data)),
         0xb201..=0xb240 => {
             let len = (code - 0xb200) as usize;
@@ -77,7 +78,7 @@ pub(crate) fn usual_len(code: u64) -> Option<usize> {
 
 /// The codes that this crate computes digests for, the identity not among them.
 pub(crate) fn functions() -> impl Iterator<Item = u64> {
-    [0x11, SHA2_256, 0x13, 0x20, 0x56, 0x1012, 0x1015]
+    [0x11, SHA2_256, 0x13, 0x20, 0x56, 0x1013, 0x1014, 0x1015]
         .into_iter()
         .chain(0x14..=0x17)
         .chain(0x1a..=0x1e)
