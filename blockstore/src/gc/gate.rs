@@ -24,7 +24,7 @@ pub(crate) struct Gate {
 
 #[derive(Debug)]
 pub(super) struct Turn {
-    /// How many runs began here. Who saw a block there before one began does not know that it stays.
+    /// How many runs began here.
     begun: u64,
     /// The run whose marks writers write.
     pub(super) run: Option<Run>,
@@ -35,6 +35,15 @@ pub(super) struct Run {
     pub(super) marks: Marks,
     /// Holds before this one were there before writers marked.
     pub(super) horizon: u64,
+}
+
+/// What of runs is known at one time. Who saw the same before and after a look at blocks knows that no run
+/// began, and none ended, in between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Runs {
+    begun: u64,
+    /// Whether writers mark.
+    pub(crate) marking: bool,
 }
 
 /// A write that no sweep gets in the way of while this lives.
@@ -80,14 +89,9 @@ impl Gate {
         Ok(Entered { turn, marks: ops })
     }
 
-    /// How many runs began here.
-    pub(crate) async fn begun(&self) -> u64 {
-        self.turn.read().await.begun
-    }
-
-    /// Whether writers mark.
-    pub(crate) async fn is_marking(&self) -> bool {
-        self.turn.read().await.run.is_some()
+    /// Which runs there were, and whether one is on.
+    pub(crate) async fn runs(&self) -> Runs {
+        self.turn.read().await.runs()
     }
 
     pub(super) async fn run(&self) -> Option<Run> {
@@ -106,6 +110,10 @@ impl Turn {
         self.begun += 1;
         self.run = Some(run);
     }
+
+    fn runs(&self) -> Runs {
+        Runs { begun: self.begun, marking: self.run.is_some() }
+    }
 }
 
 impl Entered<'_> {
@@ -114,13 +122,8 @@ impl Entered<'_> {
         self.marks.clone()
     }
 
-    /// How many runs began here.
-    pub(crate) fn begun(&self) -> u64 {
-        self.turn.begun
-    }
-
-    /// Whether writers mark.
-    pub(crate) fn is_marking(&self) -> bool {
-        self.turn.run.is_some()
+    /// Which runs there were, and whether one is on.
+    pub(crate) fn runs(&self) -> Runs {
+        self.turn.runs()
     }
 }

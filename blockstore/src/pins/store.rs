@@ -151,19 +151,20 @@ impl Pins {
         }
         let gate = &self.blocks.inner.gate;
         loop {
-            let begun = gate.begun().await;
-            self.secure(cid, mode, check).await?;
+            let before = gate.runs().await;
+            self.secure(cid, mode, check, before.marking).await?;
             let entered = gate.enter([].iter()).await?;
-            if entered.begun() == begun {
+            if entered.runs() == before {
                 return self.write(cid, mode, &name).await;
             }
-            // A collection began meanwhile, and has not heard of what was seen before.
+            // A collection began meanwhile, and has not heard of what was seen before; or one ended, and
+            // what was seen and not marked by then may be gone.
         }
     }
 
     /// Sees that what is pinned is there, and marks it for the collection that is unfinished.
-    async fn secure(&self, cid: &Cid, mode: PinMode, check: bool) -> Result<()> {
-        if !check && !self.blocks.inner.gate.is_marking().await {
+    async fn secure(&self, cid: &Cid, mode: PinMode, check: bool, marking: bool) -> Result<()> {
+        if !check && !marking {
             return Ok(());
         }
         if mode == PinMode::Direct {
@@ -187,7 +188,7 @@ impl Pins {
         if !marks.is_empty() {
             self.commit(marks).await?;
         }
-        if !check || !(unseen || entered.is_marking()) {
+        if !check || !(unseen || entered.runs().marking) {
             return Ok(());
         }
         let look = |cid: Cid| async move { Ok::<_, Error>((cid, self.blocks.has(&cid).await?)) };

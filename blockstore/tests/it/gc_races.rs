@@ -284,6 +284,36 @@ async fn a_pin_whose_walk_began_before_the_run_hears_of_it() {
 }
 
 #[tokio::test]
+async fn a_pin_whose_walk_outlasts_the_run_hears_of_what_it_deleted() {
+    let leaf = node(RAW, "leaf", &[]);
+    let root = node(DAG_CBOR, "root", &[*leaf.cid()]);
+    // Halted when the walk has seen all, and marked nothing yet.
+    let leafs = datastore::key!("/blocks").child_encoded(leaf.cid().hash().to_bytes()).unwrap();
+    let reads = std::sync::atomic::AtomicU32::new(0);
+    let store = Halting::at(move |call| {
+        // The put looks for it first, then the pin does.
+        matches!(call, Call::Read(key) if *key == leafs)
+            && reads.fetch_add(1, Ordering::SeqCst) == 1
+    });
+    let blocks = open(store.clone()).await;
+    blocks.put_batch(vec![leaf.clone(), root.clone()]).await.unwrap();
+    // It is on when the pin begins, and waits.
+    let hold = blocks.hold();
+    let run = collecting(&blocks);
+    settle().await;
+    assert_eq!(blocks.unfinished_collection().await.unwrap(), Some(GcPhase::Roots));
+    let (pinner, cid) = (blocks.clone(), *root.cid());
+    let pinned =
+        tokio::spawn(async move { pinner.pins().pin_recursive(&cid, PinOptions::new()).await });
+    store.halted.notified().await;
+    drop(hold);
+    assert_eq!(run.await.unwrap().swept, 2);
+    store.go.notify_one();
+    assert_eq!(pinned.await.unwrap().unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(blocks.pins().get(&cid).await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn a_run_waits_for_the_holds_that_were_there_and_for_no_later_ones() {
     let store = Arc::new(MemoryDatastore::new());
     let blocks = open(store.clone()).await;
