@@ -76,8 +76,7 @@ impl Blockstore {
     /// # Errors
     /// Those of the datastore.
     pub async fn unfinished_collection(&self) -> Result<Option<GcPhase>> {
-        let row = self.inner.store.get(&STATE).await?;
-        let state = row.and_then(|row| state::decode::<State>(&row));
+        let state = state::unfinished(&self.inner.store).await?;
         Ok(state.map(|state| state.phase.into()))
     }
 
@@ -123,6 +122,8 @@ impl<'b> Collection<'b> {
                 let horizon = marking.map_or(0, |run| run.horizon);
                 return Ok(Self { blocks, options, marks, state, horizon, resumed: true });
             }
+            // Before its marks: with some of them gone it must not be gone on with.
+            inner.store.delete(&STATE).await?;
         }
         Self::begin(blocks, options).await
     }
@@ -135,23 +136,22 @@ impl<'b> Collection<'b> {
 
         let mut turn = blocks.inner.gate.alone().await;
         let horizon = blocks.inner.gate.holds.horizon();
-        // Whether or not the commit comes to pass: marks that nobody needs do no harm.
+        // Before the commit, of which it may not be known whether it came to pass.
         turn.begin(Run { marks: marks.clone(), horizon });
-        let (whole, state_row) = (marks.say(&Tally::default())?, state.op()?);
-        if external {
-            store.commit(Batch::from_iter([whole])).await?;
-            store.sync().await?;
-            blocks.inner.store.commit(Batch::from_iter([state_row])).await?;
-        } else {
-            store.commit(Batch::from_iter([whole, state_row])).await?;
+        if let Err(error) = first_rows(blocks, &marks, &state).await {
+            // Known not to have come to pass, or nobody marks and it is not gone on with.
+            if let Ok(false) = blocks.inner.store.has(&STATE).await {
+                turn.run = None;
+            }
+            return Err(error);
         }
         drop(turn);
         Ok(Self { blocks, options, marks, state, horizon, resumed: false })
     }
 
     async fn dry(blocks: &'b Blockstore, options: GcOptions) -> Result<Self> {
-        let run = blocks.inner.gate.run().await;
-        remove_all(blocks, run.as_ref().map(|run| &run.marks)).await?;
+        let unfinished = state::unfinished(&blocks.inner.store).await?;
+        remove_all(blocks, unfinished.map(|state| state.run)).await?;
         let (store, external) = blocks.mark_store();
         let marks = Marks::new(store, external)?;
         let state = State::new(&marks);
@@ -251,6 +251,17 @@ impl<'b> Collection<'b> {
     }
 }
 
+/// Commits the first rows of a run, its state last.
+async fn first_rows(blocks: &Blockstore, marks: &Marks, state: &State) -> Result<()> {
+    let (whole, state) = (marks.say(&Tally::default())?, state.op()?);
+    if !marks.external {
+        return marks.store.commit(Batch::from_iter([whole, state])).await;
+    }
+    marks.store.commit(Batch::from_iter([whole])).await?;
+    marks.store.sync().await?;
+    blocks.inner.store.commit(Batch::from_iter([state])).await
+}
+
 /// Removes the state first: a run without it is not resumed, whatever marks are left.
 async fn forget(blocks: &Blockstore) -> Result<()> {
     let mut turn = blocks.inner.gate.alone().await;
@@ -261,7 +272,7 @@ async fn forget(blocks: &Blockstore) -> Result<()> {
 }
 
 /// Removes the marks of all runs but one, wherever they may be.
-async fn remove_all(blocks: &Blockstore, but: Option<&Marks>) -> Result<()> {
+async fn remove_all(blocks: &Blockstore, but: Option<u64>) -> Result<()> {
     if let Some(scratch) = &blocks.inner.options.marks {
         Marks::remove_all(&**scratch, but).await?;
     }

@@ -47,7 +47,7 @@ impl Marks {
     }
 
     pub(super) fn of_run(store: &Arc<dyn Datastore>, external: bool, run: u64) -> Result<Self> {
-        let home = MARKS.child(format!("{run:016x}"))?;
+        let home = home(run)?;
         let (live, todo) = (home.child("live")?, home.child("todo")?);
         Ok(Self { store: Arc::clone(store), external, run, home, live, todo })
     }
@@ -124,13 +124,19 @@ impl Marks {
     }
 
     /// Removes the marks of all runs but one.
-    pub(super) async fn remove_all(store: &dyn Datastore, but: Option<&Self>) -> Result<()> {
+    pub(super) async fn remove_all(store: &dyn Datastore, but: Option<u64>) -> Result<()> {
+        let spared = but.map(home).transpose()?;
         let rows = store.query_keys(Query::descendants(MARKS)).try_filter(|key| {
-            let stays = but.is_some_and(|marks| marks.home.is_ancestor_of(key));
+            let stays = spared.as_ref().is_some_and(|home| home.is_ancestor_of(key));
             std::future::ready(!stays)
         });
         store.delete_many(rows).await.map(drop)
     }
+}
+
+/// Where the marks of a run lie.
+fn home(run: u64) -> Result<Key> {
+    MARKS.child(format!("{run:016x}"))
 }
 
 /// A row without a value.

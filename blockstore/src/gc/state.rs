@@ -75,6 +75,11 @@ impl State {
     }
 }
 
+/// The run that was left unfinished; `None` also if it was not written as runs are written here.
+pub(super) async fn unfinished(store: &Arc<dyn Datastore>) -> Result<Option<State>> {
+    Ok(store.get(&STATE).await?.and_then(|row| parse(&row)))
+}
+
 /// The run that was left unfinished, if it can be resumed: its marks are there, and it was written as
 /// runs are written here. One that cannot is forgotten, for good: writers do not mark for it from now on.
 pub(super) async fn recover(
@@ -82,7 +87,7 @@ pub(super) async fn recover(
     scratch: Option<&Arc<dyn Datastore>>,
 ) -> Result<Option<(State, Marks)>> {
     let Some(row) = store.get(&STATE).await? else { return Ok(None) };
-    if let Some(state) = decode::<State>(&row).filter(|state| state.version == VERSION) {
+    if let Some(state) = parse(&row) {
         let home = if state.external { scratch } else { Some(store) };
         if let Some(home) = home {
             let marks = Marks::of_run(home, state.external, state.run)?;
@@ -96,6 +101,10 @@ pub(super) async fn recover(
         store.delete(&STATE).await?;
     }
     Ok(None)
+}
+
+fn parse(row: &[u8]) -> Option<State> {
+    decode::<State>(row).filter(|state| state.version == VERSION)
 }
 
 pub(super) fn encode<T: Serialize>(value: &T) -> Result<Bytes> {

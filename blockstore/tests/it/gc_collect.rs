@@ -269,15 +269,18 @@ async fn a_dry_run_counts_and_leaves_the_store_as_it_was() {
 async fn a_dry_run_leaves_an_unfinished_run_alone() {
     let store = Arc::new(Fault::new(MemoryDatastore::new()));
     let (dag, kept) = furnished(store.clone()).await;
-    let blocks = open(store.clone()).await;
+    // The other one does not know of the run.
+    let (other, blocks) = (open(store.clone()).await, open(store.clone()).await);
     // Its first commit begins the run, the second one fails.
     store.inject(Operation::Commit, Position::Nth(1), Injected::Error(ErrorKind::Unavailable));
     blocks.collect_garbage(GcOptions::new()).await.unwrap_err();
     let before = rows(&*store).await;
     assert_eq!(blocks.unfinished_collection().await.unwrap(), Some(GcPhase::Roots));
-    let dry = blocks.collect_garbage(GcOptions::new().dry_run(true)).await.unwrap();
-    assert_eq!(dry.kept, kept.len() as u64);
-    assert_eq!(rows(&*store).await, before);
+    for blocks in [&blocks, &other] {
+        let dry = blocks.collect_garbage(GcOptions::new().dry_run(true)).await.unwrap();
+        assert_eq!(dry.kept, kept.len() as u64);
+        assert_eq!(rows(&*store).await, before);
+    }
     let report = blocks.collect_garbage(GcOptions::new()).await.unwrap();
     assert!(report.resumed);
     assert_eq!(stored(&*store).await, dag.names(kept));

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use datastore::{
     Datastore, DatastoreExt, ErrorKind, Fault, Injected, MemoryDatastore, Operation, Position,
 };
-use datastore_blocks::{Blockstore, BlockstoreOptions, GcOptions, PinMode, RAW};
+use datastore_blocks::{Blockstore, BlockstoreOptions, DAG_CBOR, GcOptions, GcPhase, PinMode, RAW};
 use futures::task::noop_waker;
 
 use crate::gc_support::{Dag, Name, furnished, marks, name, node, open, pin, rows, stored};
@@ -301,6 +301,54 @@ async fn a_put_right_after_the_store_was_opened_marks_for_the_unfinished_run() {
     assert_eq!(rows(&*store).await.len(), before + 1);
     assert!(blocks.collect_garbage(GcOptions::new()).await.unwrap().resumed);
     assert!(blocks.has(dag.cid(garbage)).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_run_that_could_not_begin_leaves_nobody_marking() {
+    let (store, dag, kept) = faulty().await;
+    let blocks = open(store.clone()).await;
+    store.inject(Operation::Commit, Position::Nth(0), Injected::Error(ErrorKind::Unavailable));
+    blocks.collect_garbage(GcOptions::new()).await.unwrap_err();
+    blocks.put(dag.blocks[0].clone()).await.unwrap();
+    assert_eq!(marks(&*store).await, []);
+    assert!(!blocks.collect_garbage(GcOptions::new()).await.unwrap().resumed);
+    assert_eq!(stored(&*store).await, dag.names(kept));
+}
+
+#[tokio::test]
+async fn a_run_whose_marks_are_being_removed_is_not_gone_on_with() {
+    // More marks than go in one commit.
+    let mut dag = Dag::default();
+    let leaves: Vec<usize> = (0..1100).map(|_| dag.add(RAW, vec![])).collect();
+    let root = dag.add(DAG_CBOR, leaves);
+    dag.add(RAW, vec![]);
+    let mut swept_by_then = false;
+    for begun in 0.. {
+        let failed = || Injected::Error(ErrorKind::Unavailable);
+        let mut done = false;
+        for removed in 0..4 {
+            let store = Arc::new(Fault::new(MemoryDatastore::new()));
+            // It does not know of the run that the other leaves.
+            let (before, blocks) = (open(store.clone()).await, open(store.clone()).await);
+            blocks.put_batch(dag.blocks.clone()).await.unwrap();
+            pin(&blocks, dag.cid(root), PinMode::Recursive).await;
+            store.inject(Operation::Commit, Position::Nth(begun), failed());
+            done |= blocks.collect_garbage(GcOptions::new()).await.is_ok();
+            store.heal();
+            let phase = blocks.unfinished_collection().await.unwrap();
+            swept_by_then |= phase == Some(GcPhase::Sweep);
+            store.inject(Operation::Commit, Position::Nth(removed), failed());
+            let _ = before.collect_garbage(GcOptions::new()).await;
+            store.heal();
+            open(store.clone()).await.collect_garbage(GcOptions::new()).await.unwrap();
+            let context = format!("commit {begun}, then commit {removed}");
+            assert_whole(&*store, &dag, &dag.reached([root]), &context).await;
+        }
+        if done {
+            break;
+        }
+    }
+    assert!(swept_by_then);
 }
 
 #[tokio::test]
