@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use cid::Cid;
 use datastore::{Error, ErrorKind, Outcome, Result};
 
+use crate::Block;
 use crate::hashes::{self, IDENTITY, MAX_DIGEST_LEN};
 
 /// Which blocks a store takes: hash functions, lengths of digests, sizes.
@@ -103,6 +104,12 @@ impl Policy {
             return Err(refused(format!("{cid}: the block has {len} bytes, more than {most}")));
         }
         Ok(())
+    }
+
+    /// Refuses a block that is not taken, or whose data has another digest.
+    pub(crate) fn admit(&self, block: &Block) -> Result<()> {
+        self.check(block.cid(), block.data().len())?;
+        block.verify()
     }
 
     fn check_identity(&self, cid: &Cid, len: usize) -> Result<()> {

@@ -38,7 +38,8 @@ impl Blockstore {
     /// # Errors
     /// As [`put`](Self::put).
     pub async fn put_batch(&self, blocks: Vec<Block>) -> Result<Stored> {
-        self.check(&blocks)?;
+        let policy = &self.inner.options.policy;
+        blocks.iter().try_for_each(|block| policy.admit(block))?;
         self.put_verified(blocks).await
     }
 
@@ -98,15 +99,7 @@ impl Blockstore {
         self.inner.store.sync().await
     }
 
-    /// Refuses blocks that the policy does not take, or whose data has another digest.
-    pub(crate) fn check(&self, blocks: &[Block]) -> Result<()> {
-        blocks.iter().try_for_each(|block| {
-            self.inner.options.policy.check(block.cid(), block.data().len())?;
-            block.verify()
-        })
-    }
-
-    /// Stores blocks that [`check`](Self::check) has passed.
+    /// Stores blocks that the policy has admitted.
     pub(crate) async fn put_verified(&self, blocks: Vec<Block>) -> Result<Stored> {
         let Inner { store, options, presence, gate } = &*self.inner;
         let mut stored = Stored { present: blocks.len() as u64, ..Stored::default() };

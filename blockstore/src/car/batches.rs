@@ -6,11 +6,11 @@ use super::decoder::{CarBlock, CarDecoder, CarEvent};
 use super::error::CarError;
 use super::header::CarHeader;
 use super::options::CarOptions;
-use crate::{Block, Blockstore, IDENTITY};
+use crate::{Block, IDENTITY, Policy};
 
 /// Makes batches of verified blocks of the bytes of a CAR file.
 pub(super) struct Batcher {
-    store: Blockstore,
+    policy: Policy,
     decoder: CarDecoder,
     batch: Batch,
     end: Option<Result<(), Failure>>,
@@ -50,10 +50,9 @@ pub(super) struct Failure {
 }
 
 impl Batcher {
-    pub(super) fn new(store: Blockstore, options: CarOptions) -> Self {
-        let options = options.max_block_len(store.inner.options.policy.largest_block());
-        let decoder = CarDecoder::with_options(options);
-        Self { store, decoder, batch: Batch::default(), end: None }
+    pub(super) fn new(policy: Policy, options: CarOptions) -> Self {
+        let decoder = CarDecoder::with_options(options.max_block_len(policy.largest_block()));
+        Self { policy, decoder, batch: Batch::default(), end: None }
     }
 
     /// Takes from the front of `input` what the next message needs; `None` if it needs more. What was
@@ -105,9 +104,8 @@ impl Batcher {
 
     fn take(&mut self, found: CarBlock) -> Result<(), Failure> {
         let CarBlock { block, offset, data_offset: _ } = found;
-        self.store
-            .check(std::slice::from_ref(&block))
-            .map_err(|cause| Failure { offset: Some(offset), cause })?;
+        let refused = |cause| Failure { offset: Some(offset), cause };
+        self.policy.admit(&block).map_err(refused)?;
         let batch = &mut self.batch;
         batch.sections += 1;
         batch.end = self.decoder.position();

@@ -99,7 +99,7 @@ impl Blockstore {
         R: Read + Send + 'static,
     {
         let ImportOptions { car, progress } = options;
-        let messages = source::on_thread(source, Batcher::new(self.clone(), car))
+        let messages = source::on_thread(source, self.batcher(car))
             .map_err(|cause| ImportError::new(None, Imported::default(), cause))?;
         self.import_messages(messages, progress).await
     }
@@ -118,8 +118,12 @@ impl Blockstore {
         T: Stream<Item = io::Result<Bytes>> + Send,
     {
         let ImportOptions { car, progress } = options;
-        let messages = source::of_stream(source, Batcher::new(self.clone(), car));
+        let messages = source::of_stream(source, self.batcher(car));
         self.import_messages(messages, progress).await
+    }
+
+    fn batcher(&self, options: CarOptions) -> Batcher {
+        Batcher::new(self.inner.options.policy.clone(), options)
     }
 
     async fn import_messages(

@@ -19,11 +19,10 @@ pub(super) fn on_thread<R>(source: R, batcher: Batcher) -> Result<mpsc::Receiver
 where
     R: Read + Send + 'static,
 {
-    let (mut sender, receiver) = mpsc::channel(0);
-    let send = move |message| block_on(sender.send(message)).is_ok();
+    let (sender, receiver) = mpsc::channel(0);
     thread::Builder::new()
         .name("car-import".into())
-        .spawn(move || read_all(source, batcher, send))
+        .spawn(move || read_all(source, batcher, sender))
         .map_err(|error| {
             Error::new(ErrorKind::Unavailable, "no thread can be started that reads the CAR file")
                 .with_source(error)
@@ -44,9 +43,10 @@ where
 /// More than the pipe of a kernel or one read-ahead, less than a processor's cache.
 const READ_LEN: usize = 128 << 10;
 
-fn read_all<R: Read>(mut source: R, mut batcher: Batcher, mut send: impl FnMut(Message) -> bool) {
+fn read_all<R: Read>(mut source: R, mut batcher: Batcher, mut sender: mpsc::Sender<Message>) {
     let mut buf = vec![0; READ_LEN];
-    loop {
+    // Not found out by sending alone: a slow source may be long in filling a batch.
+    while !sender.is_closed() {
         let mut input: &[u8] = match source.read(&mut buf) {
             Ok(0) => {
                 batcher.finish();
@@ -61,7 +61,7 @@ fn read_all<R: Read>(mut source: R, mut batcher: Batcher, mut send: impl FnMut(M
         };
         while let Some(message) = batcher.next(&mut input) {
             let last = matches!(message, Message::End(_));
-            if !send(message) || last {
+            if block_on(sender.send(message)).is_err() || last {
                 return;
             }
         }

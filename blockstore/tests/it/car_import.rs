@@ -3,7 +3,7 @@
 use std::io::{self, Cursor, Read};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 
 use bytes::Bytes;
 use datastore::{
@@ -228,7 +228,7 @@ fn a_commit_that_fails_stops_the_import_and_another_run_finishes_it() {
 struct Gated {
     inner: Counted,
     limit: u64,
-    gate: std::sync::mpsc::Receiver<()>,
+    gate: mpsc::Receiver<()>,
 }
 
 impl Read for Gated {
@@ -249,7 +249,7 @@ fn an_import_that_is_dropped_midway_stops_reading_and_another_run_finishes_it() 
         let store = memory().await;
         let read = Arc::new(AtomicU64::new(0));
         let inner = Counted { inner: Cursor::new(file.clone()), read: Arc::clone(&read) };
-        let (keep_shut, gate) = std::sync::mpsc::sync_channel(0);
+        let (keep_shut, gate) = mpsc::sync_channel(0);
         let (told, committed) = futures::channel::oneshot::channel::<()>();
         let mut told = Some(told);
         let options = ImportOptions::new().progress(move |_| drop(told.take()));
@@ -273,6 +273,36 @@ fn an_import_that_is_dropped_midway_stops_reading_and_another_run_finishes_it() 
         assert_eq!(again.stored.written, (blocks.len() - kept) as u64);
         assert_eq!(store.get_all().count().await, blocks.len());
     });
+}
+
+/// A source that says when it is read, and answers what it is handed.
+struct Handed {
+    bytes: mpsc::Receiver<Vec<u8>>,
+    reads: mpsc::SyncSender<()>,
+}
+
+impl Read for Handed {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.reads.send(()).map_err(io::Error::other)?;
+        let bytes = self.bytes.recv().map_err(io::Error::other)?;
+        buf[..bytes.len()].copy_from_slice(&bytes);
+        Ok(bytes.len())
+    }
+}
+
+#[test]
+fn an_import_that_is_dropped_keeps_its_source_for_one_read_and_the_datastore_not_at_all() {
+    let store = Arc::new(MemoryDatastore::new());
+    let blocks = block_on(Blockstore::open(store.clone())).unwrap();
+    let ((hand, bytes), (reads, read)) = (mpsc::sync_channel(1), mpsc::sync_channel(1));
+    let mut import = Box::pin(blocks.import_car(Handed { bytes, reads }, ImportOptions::new()));
+    assert!(futures::FutureExt::now_or_never(&mut import).is_none());
+    read.recv().unwrap();
+    drop(import);
+    drop(blocks);
+    assert_eq!(Arc::strong_count(&store), 1);
+    hand.send(car_of(&blocks_of_sizes([100]))).unwrap();
+    assert_eq!(read.recv(), Err(mpsc::RecvError));
 }
 
 #[test]
