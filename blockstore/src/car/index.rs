@@ -69,7 +69,7 @@ impl CarIndex {
     /// [`CarFault::Header`] if it is of another format or not sorted, [`CarFault::Truncated`] if it is cut
     /// off, at the byte of the file where the part begins that is at fault.
     pub fn parse(bytes: Bytes, offset: u64) -> Result<Self, CarError> {
-        let end = offset + bytes.len() as u64;
+        let end = offset.saturating_add(bytes.len() as u64);
         let mut input = Input { bytes, end };
         let mut runs = Vec::new();
         match input.uvarint()? {
