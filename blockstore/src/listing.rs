@@ -54,7 +54,7 @@ impl Blockstore {
             let data = entry.value().cloned().unwrap_or_default();
             let damage = match cids.first() {
                 Some(cid) if self.inner.options.verify_reads => {
-                    verify(cid, &data).err().map(|error| self.corrupt(cid, error))
+                    verify(cid, &data).err().map(|error| self.unverified(cid, error))
                 }
                 _ => None,
             };

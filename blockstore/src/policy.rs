@@ -8,7 +8,8 @@ use crate::hashes::{self, IDENTITY, MAX_DIGEST_LEN};
 
 /// Which blocks a store takes: hash functions, lengths of digests, sizes.
 ///
-/// It holds for puts and imports. What is stored already is served, whatever the policy says now.
+/// It holds for puts and imports. What is stored already is served, whatever the policy says now; where
+/// reads are verified, as far as its hash function is computed here.
 ///
 /// # Examples
 /// ```

@@ -81,7 +81,8 @@ impl Blockstore {
     /// The data of a block, verified if the options say so.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] if what is stored has another digest; those of the datastore.
+    /// [`ErrorKind::Corrupt`] if what is stored has another digest; [`ErrorKind::Unsupported`] if its hash
+    /// function is not computed here, so that nobody can say; those of the datastore.
     pub async fn get(&self, cid: &Cid) -> Result<Option<Bytes>> {
         let hash = cid.hash();
         if hash.code() == IDENTITY {
@@ -94,7 +95,7 @@ impl Blockstore {
         let found = self.look(hash, Want::Value, asked).await?;
         let Some(data) = found.and_then(Found::into_value) else { return Ok(None) };
         if self.inner.options.verify_reads {
-            verify(cid, &data).map_err(|error| self.corrupt(cid, error))?;
+            verify(cid, &data).map_err(|error| self.unverified(cid, error))?;
         }
         Ok(Some(data))
     }
@@ -189,12 +190,18 @@ impl Blockstore {
         Ok(found)
     }
 
-    /// The error of stored data that does not verify.
-    pub(crate) fn corrupt(&self, cid: &Cid, error: Error) -> Error {
-        let corrupt = Error::new(ErrorKind::Corrupt, error.to_string());
+    /// The error of stored data that does not verify, or cannot be verified.
+    pub(crate) fn unverified(&self, cid: &Cid, error: Error) -> Error {
+        let error = match error.kind() {
+            ErrorKind::Unsupported => {
+                let message = format!("{cid}: {error}; it is read if reads are not verified");
+                Error::new(ErrorKind::Unsupported, message)
+            }
+            _ => Error::new(ErrorKind::Corrupt, error.to_string()),
+        };
         match self.inner.options.layout.block(cid.hash()) {
-            Ok(key) => corrupt.with_key(key),
-            Err(_) => corrupt,
+            Ok(key) => error.with_key(key),
+            Err(_) => error,
         }
     }
 }

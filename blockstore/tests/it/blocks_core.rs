@@ -244,6 +244,23 @@ async fn altered_data_is_an_error_of_verified_reads_and_served_by_others() {
 }
 
 #[tokio::test]
+async fn data_that_nobody_here_can_verify_is_unsupported_and_not_corrupt() {
+    let store = counted();
+    let verifying = Blockstore::open(store.clone()).await.unwrap();
+    let trusting = BlockstoreOptions::new().verify_reads(false).open(store.clone()).await.unwrap();
+    let murmur = Cid::new_v1(RAW, Multihash::wrap(0x22, &[7; 8]).unwrap());
+    let key = key!("/blocks").child_encoded(murmur.hash().to_bytes()).unwrap();
+    store.put(&key, "of another implementation").await.unwrap();
+
+    let error = verifying.get(&murmur).await.unwrap_err();
+    assert_eq!((error.kind(), error.key()), (ErrorKind::Unsupported, Some(&key)));
+    assert!(error.to_string().contains("0x22"), "{error}");
+    let all: Result<Vec<Block>, _> = verifying.get_all().try_collect().await;
+    assert_eq!(all.unwrap_err().kind(), ErrorKind::Unsupported);
+    assert!(trusting.get(&murmur).await.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn keys_that_are_no_blocks_are_passed_over() {
     let store = counted();
     let blocks = Blockstore::open(store.clone()).await.unwrap();
