@@ -103,7 +103,7 @@ impl Blockstore {
     pub(crate) async fn put_verified(&self, blocks: Vec<Block>) -> Result<Stored> {
         let Inner { store, options, presence, gate } = &*self.inner;
         let mut stored = Stored { present: blocks.len() as u64, ..Stored::default() };
-        let codecs = if options.keep_codecs { codecs_of(&blocks)? } else { Vec::new() };
+        let codecs = if options.keep_codecs { codecs_of(&blocks) } else { Vec::new() };
         let blocks = distinct(blocks);
         if blocks.is_empty() {
             return Ok(stored);
@@ -112,12 +112,10 @@ impl Blockstore {
         // Before the look whether they are there: no sweep removes them from here on.
         let entered = gate.enter(blocks.iter().map(|block| block.cid().hash())).await?;
         batch.ops.extend(entered.marks());
-        for some in codecs.chunks(MANY_READS) {
-            let kept = try_join_all(some.iter().map(|key| store.has(key))).await?;
-            let new = some.iter().zip(kept).filter(|(_, kept)| !kept);
-            batch.ops.extend(new.map(|(key, _)| Op::Put { key: key.clone(), value: Bytes::new() }));
-        }
         let new = self.absent(blocks).await?;
+        for key in self.unkept(codecs, &new).await? {
+            batch.ops.push(Op::Put { key, value: Bytes::new() });
+        }
         let writing = presence.as_ref().map(|presence| {
             presence
                 .writing(new.iter().map(|block| (*block.cid().hash(), block.data().len() as u64)))
@@ -146,13 +144,14 @@ impl Blockstore {
     pub(crate) async fn delete_with(&self, hashes: &[Hash], also: Vec<Op>) -> Result<()> {
         let Inner { store, options, presence, gate: _ } = &*self.inner;
         let mut batch = Batch { durability: options.durability, ..Batch::new() };
-        for hash in hashes.iter().filter(|hash| hash.code() != IDENTITY) {
-            batch.ops.push(Op::Delete { key: options.layout.block(hash)? });
+        for some in hashes.chunks(MANY_READS) {
+            let stored = || some.iter().filter(|hash| hash.code() != IDENTITY);
+            for hash in stored() {
+                batch.ops.push(Op::Delete { key: options.layout.block(hash)? });
+            }
             if options.keep_codecs {
-                let codecs = layout::codecs(hash)?;
-                let keys = store.query_keys(Query::descendants(codecs));
-                let keys: Vec<Key> = keys.try_collect().await?;
-                batch.ops.extend(keys.into_iter().map(|key| Op::Delete { key }));
+                let kept = try_join_all(stored().map(|hash| self.kept_codecs(hash))).await?;
+                batch.ops.extend(kept.into_iter().flatten().map(|key| Op::Delete { key }));
             }
         }
         batch.ops.extend(also);
@@ -165,6 +164,28 @@ impl Blockstore {
             deleting.done();
         }
         Ok(())
+    }
+
+    /// The keys of the codecs that are kept of a block.
+    async fn kept_codecs(&self, hash: &Hash) -> Result<Vec<Key>> {
+        let kept = Query::descendants(layout::codecs(hash)?);
+        self.inner.store.query_keys(kept).try_collect().await
+    }
+
+    /// The keys of codecs that are not kept. Of blocks that are new it is not asked: a delete of the block
+    /// may be under way, and takes those that are there with it.
+    async fn unkept(&self, codecs: Vec<Cid>, new: &[Block]) -> Result<Vec<Key>> {
+        let is_new =
+            |cid: &Cid| new.binary_search_by(|block| block.cid().hash().cmp(cid.hash())).is_ok();
+        let (of_new, others): (Vec<Cid>, Vec<Cid>) = codecs.into_iter().partition(is_new);
+        let mut unkept: Vec<Key> = of_new.iter().map(layout::codec).collect::<Result<_>>()?;
+        let others: Vec<Key> = others.iter().map(layout::codec).collect::<Result<_>>()?;
+        for some in others.chunks(MANY_READS) {
+            let kept = try_join_all(some.iter().map(|key| self.inner.store.has(key))).await?;
+            let some = some.iter().zip(kept).filter(|(_, kept)| !kept);
+            unkept.extend(some.map(|(key, _)| key.clone()));
+        }
+        Ok(unkept)
     }
 
     /// Those that are not there.
@@ -188,13 +209,15 @@ impl Stored {
     }
 }
 
-/// The keys that keep the codecs of blocks.
-fn codecs_of(blocks: &[Block]) -> Result<Vec<Key>> {
+/// The codecs of blocks to be stored, each once, in the order of the blocks' keys.
+fn codecs_of(blocks: &[Block]) -> Vec<Cid> {
     let stored = blocks.iter().map(Block::cid).filter(|cid| cid.hash().code() != IDENTITY);
-    let mut keys: Vec<Key> = stored.map(layout::codec).collect::<Result<_>>()?;
-    keys.sort_unstable();
-    keys.dedup();
-    Ok(keys)
+    let mut cids: Vec<Cid> = stored.map(|cid| Cid::new_v1(cid.codec(), *cid.hash())).collect();
+    cids.sort_unstable_by(|one, other| {
+        (one.hash(), one.codec()).cmp(&(other.hash(), other.codec()))
+    });
+    cids.dedup();
+    cids
 }
 
 /// Each block once, none of an identity CID, in the order of their keys: an engine finds its way from one to

@@ -1,13 +1,20 @@
 //! Puts, gets and deletes, as every implementation of blockstores is expected to answer them.
 
+use std::pin::pin;
+use std::sync::Arc;
+
 use bytes::Bytes;
-use datastore::{DatastoreExt, Durability, ErrorKind, Fault, Operation, Outcome, key};
-use datastore_blocks::{
-    Block, Blockstore, BlockstoreOptions, Cid, DAG_CBOR, DAG_PB, IDENTITY, ListOptions, RAW,
+use datastore::{
+    DatastoreExt, Durability, ErrorKind, Fault, MemoryDatastore, Operation, Outcome, key,
 };
-use futures::{StreamExt, TryStreamExt, stream};
+use datastore_blocks::{
+    Block, Blockstore, BlockstoreOptions, Cid, DAG_CBOR, DAG_PB, IDENTITY, ListOptions, Multihash,
+    RAW,
+};
+use futures::{StreamExt, TryStreamExt, poll, stream};
 
 use crate::blocks_support::{block, counted, listed, presence_over_counted, rows};
+use crate::presence_stops::{Stops, When};
 
 #[tokio::test]
 async fn a_block_that_was_put_is_had_sized_and_got() {
@@ -37,7 +44,7 @@ async fn a_block_that_is_missing_is_none_and_an_error_only_where_it_is_required(
 #[tokio::test]
 async fn a_cid_with_an_empty_digest_finds_nothing_and_takes_nothing() {
     let blocks = Blockstore::open(counted()).await.unwrap();
-    let undefined = Cid::new_v1(RAW, datastore_blocks::Multihash::wrap(0x12, b"").unwrap());
+    let undefined = Cid::new_v1(RAW, Multihash::wrap(0x12, b"").unwrap());
     assert_eq!(blocks.get(&undefined).await.unwrap(), None);
     let error = blocks.put(Block::unverified(undefined, "")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
@@ -302,6 +309,22 @@ async fn codecs_that_are_kept_are_listed_and_go_with_the_block() {
 }
 
 #[tokio::test]
+async fn a_block_that_is_deleted_while_it_is_put_comes_back_with_its_codec_or_not_at_all() {
+    let store = Arc::new(Stops::new(MemoryDatastore::new()));
+    let blocks = BlockstoreOptions::new().keep_codecs(true).open(store.clone()).await.unwrap();
+    let cbor = Block::new(DAG_CBOR, [0xa0].to_vec());
+    blocks.put(cbor.clone()).await.unwrap();
+    let go_on = store.stop(Operation::Read, When::After);
+    let mut put = pin!(blocks.put(cbor.clone()));
+    assert!(poll!(&mut put).is_pending());
+    blocks.delete(cbor.cid()).await.unwrap();
+    drop(go_on);
+    put.await.unwrap();
+    let cids: Vec<String> = listed(&blocks).await;
+    assert!(cids.iter().all(|cid| *cid == cbor.cid().to_string()), "{cids:?}");
+}
+
+#[tokio::test]
 async fn a_listing_goes_on_after_any_block_and_answers_sizes() {
     let blocks = Blockstore::open(counted()).await.unwrap();
     blocks.put_batch((0..20).map(block).collect()).await.unwrap();
@@ -320,9 +343,7 @@ async fn a_listing_goes_on_after_any_block_and_answers_sizes() {
 
 #[tokio::test]
 async fn durability_is_that_of_the_options() {
-    let store = std::sync::Arc::new(crate::presence_stops::Stops::new(Fault::new(
-        datastore::MemoryDatastore::new(),
-    )));
+    let store = Arc::new(Stops::new(Fault::new(MemoryDatastore::new())));
     for durability in [Durability::Buffered, Durability::Synced] {
         let options = BlockstoreOptions::new().durability(durability);
         let blocks = options.open(store.clone()).await.unwrap();
