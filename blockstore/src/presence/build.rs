@@ -20,7 +20,8 @@ impl Blockstore {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`] without
-    /// [`BlockstoreOptions::presence`](crate::BlockstoreOptions::presence); those of the datastore.
+    /// [`BlockstoreOptions::presence`](crate::BlockstoreOptions::presence); [`ErrorKind::Unavailable`] where
+    /// writes that were given up may land later, and too many were to remember them; those of the datastore.
     ///
     /// # Examples
     /// ```
@@ -46,7 +47,7 @@ impl Blockstore {
         let mut size = Size::of(presence.expected_blocks(), &presence.options);
         let mut counted = false;
         loop {
-            let build = presence.begin_build(Filter::new(size));
+            let build = presence.begin_build(Filter::new(size))?;
             let blocks = self.list_into(&build, &mut progress).await?;
             if counted || size.serves(blocks, &presence.options) {
                 return Ok(build.complete());
@@ -97,15 +98,17 @@ impl Presence {
     }
 
     /// From here on, and before the listing, whatever is put is in the filter.
-    fn begin_build(&self, filter: Filter) -> Build<'_> {
+    fn begin_build(&self, filter: Filter) -> Result<Build<'_>> {
         let filter = Arc::new(filter);
         let in_use = self.filters.load().in_use.clone();
         self.filters.store(Arc::new(Filters { in_use, being_built: Some(Arc::clone(&filter)) }));
+        let build = Build { presence: self, filter };
         // Those whose writers came before, and may commit once the listing has passed.
         for shard in &self.shards {
-            shard.lock().under_way().for_each(|block| filter.insert(block));
+            let state = shard.lock();
+            state.may_land().ok_or_else(unknown)?.for_each(|block| build.filter.insert(block));
         }
-        Build { presence: self, filter }
+        Ok(build)
     }
 }
 
@@ -122,6 +125,12 @@ impl Drop for Build<'_> {
         let in_use = self.presence.filters.load().in_use.clone();
         self.presence.filters.store(Arc::new(Filters { in_use, being_built: None }));
     }
+}
+
+fn unknown() -> Error {
+    let message = "too many writes were given up that may still come to pass: no listing is complete; \
+                   build a filter once the blocks were opened anew";
+    Error::new(ErrorKind::Unavailable, message)
 }
 
 /// A quarter more, for those that come.

@@ -119,8 +119,11 @@ impl State {
         }
     }
 
-    pub(super) fn under_way(&self) -> impl Iterator<Item = Fingerprint> {
-        self.under_way.keys().copied()
+    /// Blocks that may be written from here on by those who began before; `None` if there are more than
+    /// are known.
+    pub(super) fn may_land(&self) -> Option<impl Iterator<Item = Fingerprint>> {
+        let Doubtful::These(doubtful) = &self.doubtful else { return None };
+        Some(self.under_way.keys().chain(doubtful).copied())
     }
 
     pub(super) fn len(&self) -> usize {

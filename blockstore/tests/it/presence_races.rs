@@ -3,7 +3,9 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use datastore::{Batch, Datastore, DatastoreExt, Fault, Key, MemoryDatastore, Operation, key};
+use datastore::{
+    Batch, Datastore, DatastoreExt, ErrorKind, Fault, Key, MemoryDatastore, Operation, key,
+};
 use datastore_blocks::{Block, Blockstore};
 use futures::poll;
 
@@ -164,6 +166,10 @@ async fn many_writes_that_may_land_late_end_the_remembering() {
         }
     }
     assert_eq!(store.inner.calls(Operation::Read) - reads, 200, "each is asked for each time");
+    // Nobody knows any more what a listing might miss.
+    let error = blocks.build_filter(|_| {}).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(blocks.presence_stats().unwrap().filter.is_none());
 }
 
 #[tokio::test]
@@ -207,6 +213,20 @@ async fn a_put_that_began_before_a_build_and_lands_after_it_is_in_the_filter() {
     assert!(blocks.has(block(1).cid()).await.unwrap(), "before it is acknowledged too");
     drop(after);
     put.await.unwrap();
+    assert!(blocks.has(block(1).cid()).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_put_that_was_dropped_and_lands_after_a_build_is_in_the_filter() {
+    let (blocks, store) = open_over_late_writes().await;
+    let _never = store.stop(Operation::Commit, When::Before);
+    {
+        let mut put = pin!(blocks.put(block(1)));
+        assert!(poll!(&mut put).is_pending());
+    }
+    blocks.build_filter(|_| {}).await.unwrap();
+    assert!(!blocks.has(block(1).cid()).await.unwrap());
+    store.inner.commit(Batch::new().put(key_of(&block(1)), "block 1")).await.unwrap();
     assert!(blocks.has(block(1).cid()).await.unwrap());
 }
 
