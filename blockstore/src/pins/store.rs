@@ -44,7 +44,7 @@ pub struct Pins {
 pub enum PinnedBy {
     /// The CID is pinned recursively.
     Recursive,
-    /// The CID is pinned directly.
+    /// The block is pinned directly, by this CID or one of another codec.
     Direct,
     /// The block is reached from this CID, which is pinned recursively.
     Indirect(Cid),
@@ -117,8 +117,9 @@ impl Pins {
 
     /// Why a collection keeps a block; `None` if it does not.
     ///
-    /// Unless the CID is pinned itself, recursive pins are walked one after another until one is found
-    /// that reaches the block, by any codec: all of them where there is none. Missing blocks are passed over.
+    /// Unless the CID is pinned itself, direct pins are listed, and then recursive ones walked one after
+    /// another, until one is found that keeps the block, by any codec: all of them where there is none.
+    /// Missing blocks are passed over.
     ///
     /// # Errors
     /// [`ErrorKind::Corrupt`] for a row that names no CID; those of [`Blockstore::walk_with`].
@@ -129,6 +130,12 @@ impl Pins {
             None => {}
         }
         let store = &self.blocks.inner.store;
+        let mut rows = store.query_keys(Query::descendants(PinMode::Direct.home()?));
+        while let Some(key) = rows.try_next().await? {
+            if row::parse(&key)?.0.hash() == cid.hash() {
+                return Ok(Some(PinnedBy::Direct));
+            }
+        }
         let mut rows = store.query_keys(Query::descendants(PinMode::Recursive.home()?));
         while let Some(key) = rows.try_next().await? {
             let (root, _) = row::parse(&key)?;

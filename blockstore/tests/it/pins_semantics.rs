@@ -106,7 +106,9 @@ async fn the_same_digest_under_two_codecs_is_two_pins() {
     pins.pin_direct(block.cid(), PinOptions::new()).await.unwrap();
     assert_eq!(listed(&pins, None).await.len(), 2);
     assert_eq!(pins.unpin(&raw).await.unwrap(), Some(PinMode::Recursive));
+    // Either way: it is the block that stays.
     assert_eq!(pins.pinned_by(block.cid()).await.unwrap(), Some(PinnedBy::Direct));
+    assert_eq!(pins.pinned_by(&raw).await.unwrap(), Some(PinnedBy::Direct));
 }
 
 #[tokio::test]
