@@ -1,7 +1,8 @@
 use bytes::Bytes;
 use cid::Cid;
 use datastore::{
-    Batch, Datastore, DatastoreExt, Key, MANY_BYTES, MANY_OPS, MANY_READS, Op, Query, Result,
+    Batch, Datastore, DatastoreExt, Durability, Key, MANY_BYTES, MANY_OPS, MANY_READS, Op, Query,
+    Result,
 };
 use futures::future::try_join_all;
 use futures::{Stream, StreamExt, TryStreamExt};
@@ -112,7 +113,9 @@ impl Blockstore {
         // Before the look whether they are there: no sweep removes them from here on.
         let entered = gate.enter(blocks.iter().map(|block| block.cid().hash())).await?;
         batch.ops.extend(entered.marks());
+        let asked = blocks.len();
         let new = self.absent(blocks).await?;
+        let elided = asked - new.len();
         for key in self.unkept(codecs, &new).await? {
             batch.ops.push(Op::Put { key, value: Bytes::new() });
         }
@@ -132,6 +135,10 @@ impl Blockstore {
         }
         if let Some(writing) = writing {
             writing.done();
+        }
+        if elided > 0 && options.durability == Durability::Synced {
+            // They are there, and may have been written by somebody who asked for less.
+            store.sync().await?;
         }
         Ok(stored)
     }

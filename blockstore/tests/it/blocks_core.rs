@@ -353,3 +353,19 @@ async fn durability_is_that_of_the_options() {
         assert_eq!(store.last_commit().durability, durability);
     }
 }
+
+#[tokio::test]
+async fn a_block_that_is_there_is_as_durable_as_if_it_was_written() {
+    let store = counted();
+    let buffered = Blockstore::open(store.clone()).await.unwrap();
+    for _ in 0..2 {
+        buffered.put(block(1)).await.unwrap();
+    }
+    assert_eq!(store.calls(Operation::Sync), 0);
+    let options = BlockstoreOptions::new().durability(Durability::Synced);
+    let synced = options.open(store.clone()).await.unwrap();
+    assert_eq!(synced.put(block(1)).await.unwrap().present, 1);
+    assert_eq!(store.calls(Operation::Sync), 1);
+    synced.put(block(2)).await.unwrap();
+    assert_eq!(store.calls(Operation::Sync), 1, "the commit asks for it");
+}
