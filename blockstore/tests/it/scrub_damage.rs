@@ -143,7 +143,7 @@ async fn without_a_prefix_all_else_is_foreign() {
     let blocks = BlockstoreOptions::new().prefix(None).open(store.clone()).await.unwrap();
     blocks.put(block(1)).await.unwrap();
     let name = name(block(1).cid());
-    store.put(&Key::new(&format!("/{name}")).unwrap(), "damaged").await.unwrap();
+    store.put(&Key::new(format!("/{name}")).unwrap(), "damaged").await.unwrap();
     store.put(&key!("/other/thing"), "1").await.unwrap();
     let report = scrub(&blocks).await;
     assert_eq!((report.blocks, report.foreign), (0, 1));
