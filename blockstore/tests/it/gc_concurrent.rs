@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use cid::Cid;
-use datastore::{Datastore, ErrorKind, MemoryDatastore};
+use datastore::{Datastore, ErrorKind, Fault, Injected, MemoryDatastore, Operation, Position};
 use datastore_blocks::{
     Block, Blockstore, BlockstoreOptions, DAG_CBOR, DAG_PB, GcOptions, GcPhase, PinOptions,
     PresenceOptions, RAW,
@@ -188,23 +188,19 @@ async fn an_unfinished_run_on_disk_is_gone_on_with_after_the_store_was_reopened(
     {
         let store = Arc::new(FjallDatastore::open(dir.path()).await.unwrap());
         (dag, kept) = crate::gc_support::furnished(store.clone()).await;
-        let blocks = opened(store.clone(), false).await;
+        let faulty = Arc::new(Fault::new(Arc::clone(&store) as Arc<dyn Datastore>));
+        faulty.inject(Operation::QueryPage, Position::From(0), Injected::ShortPage(3));
+        let blocks = opened(faulty.clone(), false).await;
         garbage = (0..dag.blocks.len()).find(|at| !kept.contains(at)).unwrap();
-        // Dropped at the first word of the sweep.
-        let (said, says) = tokio::sync::oneshot::channel();
-        let said = Mutex::new(Some(said));
+        // Nothing is written any more once it has begun to sweep.
         let options = GcOptions::new().progress(move |at| {
-            let here = at.phase == GcPhase::Sweep;
-            if let Some(said) = said.lock().unwrap().take_if(|_| here) {
-                said.send(()).unwrap();
+            if at.phase == GcPhase::Sweep && at.swept > 0 {
+                let failed = Injected::Error(ErrorKind::Unavailable);
+                faulty.inject(Operation::Commit, Position::From(0), failed);
             }
         });
-        let run = blocks.collect_garbage(options);
-        tokio::select! {
-            biased;
-            _ = says => {}
-            _ = run => panic!("it ended"),
-        }
+        blocks.collect_garbage(options).await.unwrap_err();
+        assert_eq!(blocks.unfinished_collection().await.unwrap(), Some(GcPhase::Sweep));
         store.close().await.unwrap();
     }
     let store = Arc::new(FjallDatastore::open(dir.path()).await.unwrap());
