@@ -6,7 +6,7 @@ use multihash::Multihash;
 use crate::hashes::{self, IDENTITY, MAX_DIGEST_LEN};
 use crate::layout::{Layout, QUARANTINE};
 use crate::pause::pause;
-use crate::store::Hash;
+use crate::store::{Hash, Inner};
 use crate::{Blockstore, RAW, verify};
 
 /// What [`Blockstore::scrub`] does about what it finds.
@@ -81,9 +81,6 @@ pub enum Fate {
     Moved(Key),
     /// It was deleted or replaced before it could be moved, or while it was.
     Changed,
-    /// It is where it was: the datastore has no batches under conditions of other keys
-    /// ([`Conditions::AnyBatch`]), without which a good block that is put meanwhile might be moved.
-    Immovable,
 }
 
 impl ScrubReport {
@@ -108,7 +105,8 @@ impl Blockstore {
     /// Reads every block, hashes it, and moves those whose data has another digest to
     /// `/block-quarantine/<B32 multihash>`; calls `progress` after each entry.
     ///
-    /// A move is one commit, under the condition that the block is as it was read. From then on the block
+    /// A move is one commit, under the condition that the block is as it was read. Over a datastore without
+    /// such conditions it is two, and puts of this [`Blockstore`] wait meanwhile. From then on the block
     /// is absent, and putting it restores it; before, a put finds a block there and writes nothing. What is
     /// in quarantine stays until its key is deleted from the datastore, or a later damaged block of the
     /// same digest takes its place. Blocks can be put and deleted meanwhile.
@@ -169,10 +167,10 @@ impl Blockstore {
 
     /// Moves a block to quarantine if it is still damaged.
     async fn move_away(&self, key: &Key, hash: &Hash) -> Result<Fate> {
-        let store = &self.inner.store;
-        if store.capabilities().conditions < Conditions::AnyBatch {
-            return Ok(Fate::Immovable);
-        }
+        let Inner { store, options, presence, gate } = &*self.inner;
+        let conditional = store.capabilities().conditions >= Conditions::AnyBatch;
+        // A good block is not to be moved: where no condition sees to it, nobody puts one meanwhile.
+        let _alone = if conditional { None } else { Some(gate.without_writers().await) };
         // Again, for its version: a listing has none.
         let found = store.read(key, Want::Value).await?;
         let version = found.as_ref().and_then(Found::version);
@@ -183,17 +181,19 @@ impl Blockstore {
             return Ok(Fate::Changed);
         }
         let place = Layout { blocks: Some(QUARANTINE) }.block(hash)?;
-        let batch = Batch {
-            durability: self.inner.options.durability,
-            ..Batch::new()
-                .put(place.clone(), data)
-                .delete(key.clone())
-                .unchanged(key.clone(), version)
-        };
-        let deleting = self.inner.presence.as_ref().map(|presence| presence.deleting(&[*hash]));
-        match store.commit(batch).await {
-            Err(error) if error.kind() == ErrorKind::Conflict => return Ok(Fate::Changed),
-            moved => moved?,
+        let durability = options.durability;
+        let copy = Batch { durability, ..Batch::new().put(place.clone(), data) };
+        let deleting = presence.as_ref().map(|presence| presence.deleting(&[*hash]));
+        if conditional {
+            let batch = copy.delete(key.clone()).unchanged(key.clone(), version);
+            match store.commit(batch).await {
+                Err(error) if error.kind() == ErrorKind::Conflict => return Ok(Fate::Changed),
+                moved => moved?,
+            }
+        } else {
+            // One after the other: batches may land in part here, and the data in two places is not lost.
+            store.commit(copy).await?;
+            store.commit(Batch { durability, ..Batch::new().delete(key.clone()) }).await?;
         }
         if let Some(deleting) = deleting {
             deleting.done();

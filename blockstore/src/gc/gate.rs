@@ -98,6 +98,11 @@ impl Gate {
         self.turn.read().await.run.clone()
     }
 
+    /// As [`alone`](Self::alone), for those who only want to be.
+    pub(crate) async fn without_writers(&self) -> impl Sized + '_ {
+        self.alone().await
+    }
+
     /// Keeps writers out, once those that are in have left.
     pub(super) async fn alone(&self) -> RwLockWriteGuard<'_, Turn> {
         self.turn.write().await

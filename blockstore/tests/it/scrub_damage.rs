@@ -210,19 +210,37 @@ async fn a_move_that_is_dropped_after_it_landed_is_no_secret() {
 }
 
 #[tokio::test]
-async fn without_conditions_nothing_is_moved_and_the_report_says_so() {
+async fn without_conditions_a_move_keeps_puts_out() {
     let single = [Conditions::Unsupported, Conditions::SinglePut, Conditions::SingleKey];
     for conditions in single {
-        let (_, store) = damaged().await;
-        let mut capabilities = store.capabilities();
-        capabilities.conditions = conditions;
-        store.declare(capabilities);
-        let blocks = with_presence().open(store.clone()).await.unwrap();
-        let before = rows(&*store).await;
-        let report = scrub(&blocks).await;
-        assert_eq!(report.damaged[0].fate, Fate::Immovable);
-        assert_eq!(rows(&*store).await, before);
-        assert!(blocks.has(block(1).cid()).await.unwrap());
+        for (operation, nth) in
+            [(Operation::Read, 0), (Operation::Commit, 0), (Operation::Commit, 1)]
+        {
+            let (_, store) = damaged().await;
+            let mut capabilities = store.capabilities();
+            capabilities.conditions = conditions;
+            store.declare(capabilities);
+            let blocks = with_presence().open(store.clone()).await.unwrap();
+            let mut stops = Vec::new();
+            for _ in 0..=nth {
+                stops.push(store.stop(operation, When::Before));
+            }
+            let mut scrub = pin!(blocks.scrub(ScrubOptions::new(), |_| {}));
+            assert!(poll!(&mut scrub).is_pending());
+            let last = stops.pop().unwrap();
+            for stop in stops {
+                drop(stop);
+                assert!(poll!(&mut scrub).is_pending());
+            }
+            let mut put = pin!(blocks.put(block(1)));
+            assert!(poll!(&mut put).is_pending(), "{operation:?} {nth}");
+            drop(last);
+            let report = scrub.await.unwrap();
+            assert_eq!(report.damaged[0].fate, Fate::Moved(place(&block(1))));
+            assert!(store.has(&place(&block(1))).await.unwrap());
+            assert_eq!(put.await.unwrap().written, 1);
+            assert_eq!(blocks.get(block(1).cid()).await.unwrap().as_ref(), Some(block(1).data()));
+        }
     }
 }
 

@@ -63,7 +63,6 @@ fn write_text(out: &mut Output, report: &ScrubReport) -> Result<()> {
         let Damaged { key, size, fate, .. } = damaged;
         let fate = match fate {
             Fate::Moved(to) => format!("; moved to {to}"),
-            Fate::Immovable => "; it stays, since this store cannot move it safely".to_owned(),
             Fate::Changed => "; it was replaced meanwhile".to_owned(),
             _ => String::new(),
         };
@@ -94,7 +93,6 @@ fn write_object(out: &mut Output, report: &ScrubReport) -> Result<()> {
         .map(|Damaged { key, size, fate, .. }| {
             let (fate, moved) = match fate {
                 Fate::Moved(to) => ("moved", Some(to)),
-                Fate::Immovable => ("immovable", None),
                 Fate::Changed => ("changed", None),
                 _ => ("reported", None),
             };
