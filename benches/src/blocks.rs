@@ -303,9 +303,9 @@ fn same<T: PartialEq + std::fmt::Debug>(found: T, expected: T) -> Result<()> {
 
 fn remove(path: &Path) -> Result<()> {
     if path.is_dir() {
-        fs::remove_dir_all(path)?
+        fs::remove_dir_all(path)?;
     } else {
-        fs::remove_file(path)?
+        fs::remove_file(path)?;
     }
     Ok(())
 }
