@@ -81,7 +81,7 @@ async fn fill(path: PathBuf, blocks: u64) -> Result<()> {
             filled.pins().pin_recursive(&cid, PinOptions::new().check(false)).await?;
         }
         let count = (dag + 1) * (LEAVES + 1);
-        if count % STEP == 0 {
+        if count.is_multiple_of(STEP) {
             println!("filled {count} blocks");
         }
     }
