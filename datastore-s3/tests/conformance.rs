@@ -19,35 +19,56 @@ fn main() -> ExitCode {
     if let Some(server) = RealServer::from_env().map(Arc::new) {
         let conditional = real(Arc::clone(&server), "real", options());
         let plain = real(server, "real_plain", options().conditions(Conditions::Unsupported));
-        trials.extend(conditional.trials().into_iter().map(known));
-        trials.extend(plain.trials().into_iter().filter(|trial| MIXED.iter().any(ends(trial))));
+        trials.extend(conditional.trials().into_iter().map(|trial| known(trial, &[MIXED, LISTED])));
+        let again = plain.trials().into_iter().filter(|trial| MIXED.names(trial));
+        trials.extend(again.map(|trial| known(trial, &[LISTED])));
     }
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Cases that a server is known not to keep.
+struct Known {
+    reason: &'static str,
+    cases: &'static [&'static str],
 }
 
 /// Cases with plain and conditional puts of one key at the same time. Ceph's gateway (seen with 16.2)
 /// acknowledges a plain put that lost a race against a conditional one, as if it had come before it, although
 /// the condition was on what it replaced. Over a real server they run without conditions.
-const MIXED: [&str; 6] = [
-    "::concurrency::single_writes_fit_one_order",
-    "::concurrency::batches_fit_one_order_on_each_key",
-    "::concurrency::listings_fit_between_writes",
-    "::concurrency::failures_and_lost_replies_fit_one_order",
-    "::concurrency::dropped_commits_fit_one_order",
-    "::updates::updates_and_plain_writes_do_not_mix_up",
-];
+const MIXED: Known = Known {
+    reason: "skipped: Ceph loses plain puts that race with conditional ones",
+    cases: &[
+        "::concurrency::single_writes_fit_one_order",
+        "::concurrency::batches_fit_one_order_on_each_key",
+        "::concurrency::listings_fit_between_writes",
+        "::concurrency::failures_and_lost_replies_fit_one_order",
+        "::concurrency::dropped_commits_fit_one_order",
+        "::updates::updates_and_plain_writes_do_not_mix_up",
+    ],
+};
 
-fn ends(trial: &Trial) -> impl Fn(&&str) -> bool {
-    |case| trial.name().ends_with(*case)
+/// The case that lists while keys are put and deleted. After a put that raced a delete of its key, Ceph's
+/// gateway (16.2, in 4 of 3,000 such races of a raw client) answers reads of the key and never lists it,
+/// until it is written again.
+const LISTED: Known = Known {
+    reason: "skipped: Ceph does not list every key whose put raced a delete",
+    cases: &["::concurrency::listings_fit_between_writes"],
+};
+
+impl Known {
+    fn names(&self, trial: &Trial) -> bool {
+        self.cases.iter().any(|case| trial.name().ends_with(case))
+    }
 }
 
 /// What a server is known not to keep is printed, and not run.
-fn known(trial: Trial) -> Trial {
-    if !MIXED.iter().any(ends(&trial)) {
-        return trial;
+fn known(trial: Trial, known: &[Known]) -> Trial {
+    match known.iter().find(|known| known.names(&trial)) {
+        Some(known) => {
+            Trial::test(trial.name(), || Ok(())).with_kind(known.reason).with_ignored_flag(true)
+        }
+        None => trial,
     }
-    let reason = "skipped: Ceph loses plain puts that race with conditional ones";
-    Trial::test(trial.name(), || Ok(())).with_kind(reason).with_ignored_flag(true)
 }
 
 /// Writers beside others: a handle that is dropped and not closed leaves no lease behind.
