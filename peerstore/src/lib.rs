@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+#![allow(dead_code, reason = "the crate is being put together")]
+
+mod access;
+mod address;
+mod cbor;
+mod events;
+mod gc;
+mod interop;
+mod keys;
+mod layout;
+mod limits;
+mod metadata;
+mod peerstore;
+mod protocols;
+mod record;
+mod reputation;
+mod row;
+mod session;
+mod tags;

@@ -1,0 +1,32 @@
+use std::fmt::Debug;
+
+use datastore::Expiry;
+use libp2p_identity::PeerId;
+
+use crate::cbor::Flaw;
+use crate::layout::Book;
+use crate::session::Session;
+
+/// What one book keeps of one peer: a value of the datastore, decoded.
+pub(crate) trait Row: Clone + Debug + Default + PartialEq + Send + Sync + 'static {
+    /// The book that it is of.
+    const BOOK: Book;
+
+    /// Reads a row. A part of it that cannot be read while the rest can (an address with a protocol that
+    /// is not known) is no flaw: it is kept and hides nothing.
+    fn decode(value: &[u8], peer: &PeerId, session: &Session) -> Result<Self, Flaw>;
+
+    /// Writes a row, the same bytes for equal rows.
+    fn encode(&self) -> Vec<u8>;
+
+    /// Whether it says nothing: such a row is not stored.
+    fn is_empty(&self) -> bool;
+
+    /// When a part of it ends first.
+    fn expiry(&self) -> Expiry {
+        Expiry::NEVER
+    }
+
+    /// About how many bytes it takes in memory.
+    fn weight(&self) -> usize;
+}
