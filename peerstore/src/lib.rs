@@ -1,5 +1,5 @@
 #![doc = include_str!("../README.md")]
-#![allow(dead_code, reason = "the crate is being put together")]
+#![allow(dead_code, unused_imports, unreachable_pub, reason = "the crate is being put together")]
 
 mod access;
 mod address;
@@ -18,3 +18,5 @@ mod reputation;
 mod row;
 mod session;
 mod tags;
+
+pub use record::{Consumed, RecordError, VerifiedRecord, next_sequence};

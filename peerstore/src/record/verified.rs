@@ -1,0 +1,142 @@
+use bytes::Bytes;
+use libp2p_identity::{PeerId, PublicKey};
+use multiaddr::Multiaddr;
+use prost::Message;
+
+use super::error::RecordError;
+use super::signature;
+use super::wire::{Claim, Envelope, PAYLOAD_TYPE, PeerRecord, signed_bytes};
+
+/// What a peer says of itself, and that it was this peer who said it. There is none without a signature that
+/// was verified, or made here.
+///
+/// Whether a record is newer than another of the same peer, its [`sequence`](Self::sequence) tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedRecord {
+    pub(super) peer: PeerId,
+    pub(super) sequence: u64,
+    pub(super) addresses: Vec<Multiaddr>,
+    pub(super) envelope: Bytes,
+}
+
+impl VerifiedRecord {
+    /// Verifies the bytes of a signed envelope of any length; [`verify_with_limit`](Self::verify_with_limit)
+    /// is for those that come from the network.
+    ///
+    /// Taken is what go-libp2p takes: fields that are not known, in any order, the last of a repeated one;
+    /// and an address that cannot be read, or is empty, is left out and takes nothing else with it. The
+    /// payload type must be that of a peer record, and the signer the peer that the record names, under the
+    /// id that its key has today: an Ed25519 key has no `Qm…` id here.
+    ///
+    /// # Errors
+    /// What [`RecordError`] lists, of which none passes with time.
+    ///
+    /// # Examples
+    /// ```
+    /// use libp2p_identity::Keypair;
+    /// use peerstore::{RecordError, VerifiedRecord};
+    ///
+    /// let keypair = Keypair::ed25519_from_bytes([7; 32]).unwrap();
+    /// let sealed = VerifiedRecord::seal(&keypair, 1, &["/ip4/192.0.2.1/tcp/4001".parse().unwrap()])?;
+    ///
+    /// let received = VerifiedRecord::verify(sealed.envelope().clone())?;
+    /// assert_eq!(*received.peer(), keypair.public().to_peer_id());
+    ///
+    /// let mut altered = sealed.envelope().to_vec();
+    /// *altered.last_mut().unwrap() ^= 1;
+    /// assert_eq!(VerifiedRecord::verify(altered), Err(RecordError::Signature));
+    /// # Ok::<_, RecordError>(())
+    /// ```
+    pub fn verify(envelope: impl Into<Bytes>) -> Result<Self, RecordError> {
+        // A slice of what was read from a connection would keep the whole of that in memory.
+        let bytes = Bytes::copy_from_slice(&envelope.into());
+        let envelope = open(&bytes)?;
+        let signer = signature::signer(envelope.public_key)?;
+        if !signature::verifies(&signer, &signed_bytes(&envelope.payload), &envelope.signature) {
+            return Err(RecordError::Signature);
+        }
+        let record = Self::read(envelope.payload, bytes)?;
+        same(record.peer, &signer)?;
+        Ok(record)
+    }
+
+    /// As [`verify`](Self::verify), of so many bytes at most; 0 is no limit, as in [`Limits`](crate::Limits).
+    ///
+    /// # Errors
+    /// [`RecordError::TooLong`], before any of it is read; and as [`verify`](Self::verify).
+    pub fn verify_with_limit(
+        envelope: impl Into<Bytes>,
+        limit: usize,
+    ) -> Result<Self, RecordError> {
+        let envelope = envelope.into();
+        if limit > 0 && envelope.len() > limit {
+            return Err(RecordError::TooLong { len: envelope.len(), limit });
+        }
+        Self::verify(envelope)
+    }
+
+    /// Reads a stored envelope, which was verified when it came in, without verifying it again.
+    pub(crate) fn reread(envelope: Bytes) -> Result<Self, RecordError> {
+        let payload = open(&envelope)?.payload;
+        Self::read(payload, envelope)
+    }
+
+    /// Whose record an envelope claims to be. Nothing is verified: good for finding what to compare it with,
+    /// and for nothing else.
+    pub(crate) fn claimed_peer(envelope: &Bytes) -> Option<PeerId> {
+        let claim = Claim::decode(open(envelope).ok()?.payload).ok()?;
+        PeerId::from_bytes(&claim.peer_id).ok()
+    }
+
+    /// Whose record it is, and who signed it.
+    pub fn peer(&self) -> &PeerId {
+        &self.peer
+    }
+
+    /// Which of a peer's records is the latest: that with the highest number. In what unit it counts differs
+    /// between implementations; [`next_sequence`](crate::next_sequence) says more.
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// The addresses that can be read, in the order of the record, repeated if they are repeated there.
+    pub fn addresses(&self) -> &[Multiaddr] {
+        &self.addresses
+    }
+
+    /// The bytes that were verified, or made, with what this release does not know of: what to hand on to
+    /// other peers.
+    pub fn envelope(&self) -> &Bytes {
+        &self.envelope
+    }
+
+    fn read(payload: Bytes, envelope: Bytes) -> Result<Self, RecordError> {
+        let record =
+            PeerRecord::decode(payload).map_err(|flaw| RecordError::Payload(flaw.to_string()))?;
+        let peer = PeerId::from_bytes(&record.peer_id).map_err(|_| RecordError::PeerId)?;
+        let addresses = record.addresses.iter();
+        let addresses =
+            addresses.filter_map(|info| Multiaddr::try_from(info.multiaddr.to_vec()).ok());
+        Ok(Self {
+            peer,
+            sequence: record.sequence,
+            addresses: addresses.filter(|addr| !addr.is_empty()).collect(),
+            envelope,
+        })
+    }
+}
+
+/// The parts of an envelope that holds a peer record.
+fn open(envelope: &Bytes) -> Result<Envelope, RecordError> {
+    let envelope = Envelope::decode(envelope.clone())
+        .map_err(|flaw| RecordError::Envelope(flaw.to_string()))?;
+    if envelope.payload_type != PAYLOAD_TYPE[..] {
+        return Err(RecordError::PayloadType);
+    }
+    Ok(envelope)
+}
+
+fn same(peer: PeerId, signer: &PublicKey) -> Result<(), RecordError> {
+    let signer = signer.to_peer_id();
+    if peer == signer { Ok(()) } else { Err(RecordError::OtherSigner { peer, signer }) }
+}
