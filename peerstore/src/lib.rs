@@ -19,4 +19,8 @@ mod row;
 mod session;
 mod tags;
 
+pub use limits::Limits;
+pub use metadata::MetadataValue;
 pub use record::{Consumed, RecordError, VerifiedRecord, next_sequence};
+pub use reputation::{BootstrapCandidate, Reputation};
+pub use tags::Tag;
