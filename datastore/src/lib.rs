@@ -54,7 +54,7 @@ pub use copy::{Copied, copy, frozen, verify};
 pub use datastore::Datastore;
 pub use entry_stream::{EntryStream, KeyStream};
 pub use error::{Error, ErrorKind, Outcome, Partial, Result};
-pub use expiry::Expiry;
+pub use expiry::{Due, Expiry, ExpiryIndex, ExpiryRound, ExpiryWriting};
 pub use ext::{DatastoreExt, MANY_BYTES, MANY_OPS, MANY_READS, UPDATE_TRIES};
 pub use key::Key;
 pub use key_range::KeyRange;

@@ -11,6 +11,8 @@ mod adapters;
 mod clocks;
 mod copying;
 mod errors;
+mod expiry;
+mod expiry_model;
 mod faults;
 mod go_keys;
 mod js_keys;

@@ -15,6 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// assert!(!expiry.is_past(now + hour - Duration::from_millis(1)));
 /// assert!(expiry.is_past(now + hour));
 /// assert_eq!(Expiry::after(now, Duration::MAX), Expiry::NEVER);
+/// assert_eq!(Expiry::after(now, Expiry::PERMANENT), Expiry::NEVER);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Expiry(u64);
@@ -23,9 +24,16 @@ impl Expiry {
     /// No moment at all; greater than every other one.
     pub const NEVER: Self = Self(u64::MAX);
 
-    /// `ttl` after `now`, a part of a millisecond counted as a whole one; never, if that is more than
-    /// can be told.
+    /// The shortest TTL that means never: the longest that Go can tell, some 292 years, which its peer
+    /// stores use for what is permanent.
+    pub const PERMANENT: Duration = Duration::from_nanos(i64::MAX as u64);
+
+    /// `ttl` after `now`, a part of a millisecond counted as a whole one; never, from
+    /// [`PERMANENT`](Self::PERMANENT) on.
     pub fn after(now: SystemTime, ttl: Duration) -> Self {
+        if ttl >= Self::PERMANENT {
+            return Self::NEVER;
+        }
         let now = Duration::from_millis(Self::at(now).0);
         let nanos = now.saturating_add(ttl).as_nanos();
         Self(u64::try_from(nanos.div_ceil(1_000_000)).unwrap_or(u64::MAX))
