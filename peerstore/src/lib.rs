@@ -19,6 +19,7 @@ mod row;
 mod session;
 mod tags;
 
+pub use address::{Address, AddressSource, AddressTtl};
 pub use limits::Limits;
 pub use metadata::MetadataValue;
 pub use record::{Consumed, RecordError, VerifiedRecord, next_sequence};

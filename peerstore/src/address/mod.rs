@@ -1,1 +1,20 @@
-//! To be filled.
+//! The addresses of a peer, and the signed record that certifies some of them.
+
+mod cap;
+mod certified;
+mod codec;
+mod entry;
+mod listed;
+mod normalise;
+mod order;
+mod row;
+mod rules;
+mod source;
+mod ttl;
+
+pub(crate) use certified::{CertifiedRecord, Watermark};
+pub use entry::Address;
+pub(crate) use row::AddressRow;
+pub(crate) use rules::At;
+pub use source::AddressSource;
+pub use ttl::AddressTtl;

@@ -1,0 +1,46 @@
+use std::borrow::Cow;
+
+use libp2p_identity::PeerId;
+use multiaddr::Multiaddr;
+
+use super::entry::Address;
+use super::normalise::normalise;
+
+/// Addresses as they are kept: each once, sorted, so that many are found among many.
+#[derive(Debug)]
+pub(super) struct Listed<'a>(Vec<Cow<'a, Multiaddr>>);
+
+impl<'a> Listed<'a> {
+    /// What is an address of the peer among `addrs`.
+    pub(super) fn new(peer: &PeerId, addrs: &'a [Multiaddr]) -> Self {
+        let mut listed: Vec<_> = addrs.iter().filter_map(|addr| normalise(peer, addr)).collect();
+        listed.sort_unstable();
+        listed.dedup();
+        Self(listed)
+    }
+
+    pub(super) fn contains(&self, addr: &Multiaddr) -> bool {
+        self.place(addr).is_some()
+    }
+
+    /// The addresses that are not among the `entries`; the entries of the others are changed.
+    pub(super) fn without(
+        &self,
+        entries: &mut [Address],
+        mut change: impl FnMut(&mut Address),
+    ) -> Vec<Multiaddr> {
+        let mut known = vec![false; self.0.len()];
+        for entry in entries {
+            if let Some(known) = self.place(&entry.addr).and_then(|place| known.get_mut(place)) {
+                *known = true;
+                change(entry);
+            }
+        }
+        let unknown = self.0.iter().zip(known).filter(|(_, known)| !known);
+        unknown.map(|(addr, _)| addr.clone().into_owned()).collect()
+    }
+
+    fn place(&self, addr: &Multiaddr) -> Option<usize> {
+        self.0.binary_search_by(|listed| listed.as_ref().cmp(addr)).ok()
+    }
+}

@@ -1,0 +1,101 @@
+use std::mem::size_of;
+
+use datastore::Expiry;
+use libp2p_identity::PeerId;
+
+use super::certified::{CertifiedRecord, Watermark};
+use super::codec;
+use super::entry::{Address, Facts, Unreadable};
+use super::order::by_confidence;
+use super::ttl::AddressTtl;
+use crate::cbor::Flaw;
+use crate::layout::Book;
+use crate::row::Row;
+use crate::session::Session;
+
+/// What is kept of a peer's addresses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct AddressRow {
+    /// In the order of confidence, each address once.
+    pub(crate) entries: Vec<Address>,
+    /// In the order in which they were read.
+    pub(super) unreadable: Vec<Unreadable>,
+    pub(crate) record: Option<CertifiedRecord>,
+    /// Only where there is no record.
+    pub(crate) watermark: Option<Watermark>,
+    /// Only where an address is connected.
+    pub(super) mark: Option<Mark>,
+}
+
+/// In which session addresses are connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub(super) session: u64,
+    /// When to look whether the session is still this one: nothing tells when a process was killed.
+    pub(super) again: Expiry,
+}
+
+impl AddressRow {
+    /// What is known of each address, whether it can be read or not.
+    pub(super) fn facts(&self) -> impl Iterator<Item = &Facts> {
+        let unreadable = self.unreadable.iter().map(|entry| &entry.facts);
+        self.entries.iter().map(|entry| &entry.facts).chain(unreadable)
+    }
+
+    pub(super) fn facts_mut(&mut self) -> impl Iterator<Item = &mut Facts> {
+        let unreadable = self.unreadable.iter_mut().map(|entry| &mut entry.facts);
+        self.entries.iter_mut().map(|entry| &mut entry.facts).chain(unreadable)
+    }
+
+    /// What was connected in another session is not in this one; it counts down since this one began.
+    fn demote(&mut self, session: &Session) {
+        if self.mark.is_some_and(|mark| mark.session == session.id) {
+            return;
+        }
+        self.mark = None;
+        let began = session.began.time().unwrap_or(std::time::UNIX_EPOCH);
+        let expiry = AddressTtl::RECENTLY_CONNECTED.expiry(began);
+        let mut demoted = false;
+        for facts in self.facts_mut().filter(|facts| facts.connected) {
+            facts.disconnect(AddressTtl::RECENTLY_CONNECTED, expiry);
+            demoted = true;
+        }
+        if demoted {
+            self.entries.sort_by(by_confidence);
+        }
+    }
+}
+
+impl Row for AddressRow {
+    const BOOK: Book = Book::Addresses;
+
+    fn decode(value: &[u8], _peer: &PeerId, session: &Session) -> Result<Self, Flaw> {
+        let mut row = codec::decode(value)?;
+        row.demote(session);
+        Ok(row)
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        codec::encode(self)
+    }
+
+    fn is_empty(&self) -> bool {
+        let none = self.entries.is_empty() && self.unreadable.is_empty();
+        none && self.record.is_none() && self.watermark.is_none()
+    }
+
+    fn expiry(&self) -> Expiry {
+        let addresses = self.facts().map(|facts| facts.expiry).min();
+        let watermark = self.watermark.as_ref().map(|watermark| watermark.until);
+        let mark = self.mark.map(|mark| mark.again);
+        addresses.into_iter().chain(watermark).chain(mark).min().unwrap_or(Expiry::NEVER)
+    }
+
+    fn weight(&self) -> usize {
+        let entries = self.entries.iter().map(|entry| size_of::<Address>() + entry.addr.len());
+        let unreadable =
+            self.unreadable.iter().map(|entry| size_of::<Unreadable>() + entry.addr.len());
+        let envelope = self.record.as_ref().map_or(0, |record| record.envelope.len());
+        size_of::<Self>() + entries.chain(unreadable).sum::<usize>() + envelope
+    }
+}
