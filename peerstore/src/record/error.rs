@@ -33,9 +33,9 @@ pub enum RecordError {
     /// The signer is not the peer that the record names.
     OtherSigner {
         /// Whom the record names.
-        peer: PeerId,
+        peer: Box<PeerId>,
         /// Who signed it.
-        signer: PeerId,
+        signer: Box<PeerId>,
     },
     /// The key did not sign.
     Signing(String),

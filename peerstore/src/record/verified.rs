@@ -138,5 +138,8 @@ fn open(envelope: &Bytes) -> Result<Envelope, RecordError> {
 
 fn same(peer: PeerId, signer: &PublicKey) -> Result<(), RecordError> {
     let signer = signer.to_peer_id();
-    if peer == signer { Ok(()) } else { Err(RecordError::OtherSigner { peer, signer }) }
+    if peer != signer {
+        return Err(RecordError::OtherSigner { peer: peer.into(), signer: signer.into() });
+    }
+    Ok(())
 }

@@ -1,0 +1,9 @@
+//! Signed peer records.
+
+mod envelope;
+mod fixtures;
+mod go;
+mod js;
+mod mutated;
+mod py;
+mod support;
