@@ -26,8 +26,8 @@ pub struct BootstrapCandidate {
 ///
 /// Networks take turns, the one with the best peer first, each with its best peer that is left: who holds one
 /// network gets one place in a turn, however many peers he runs. A peer is of the network of its first public
-/// address, so give addresses in order of confidence. A peer with relayed and private addresses alone is none
-/// to begin with.
+/// IP address, so give addresses in order of confidence. A peer with relayed and private addresses alone is
+/// none to begin with.
 ///
 /// However many are offered, no more than the square of the wanted number are kept.
 #[derive(Debug)]
@@ -195,6 +195,19 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].peer, &found[0].reputation), (peer(5), &proven));
         assert_eq!(found[0].addresses, some[2..]);
+    }
+
+    #[test]
+    fn a_name_hides_no_network() {
+        let now = TestClock::new().now();
+        let named = ["/dns4/a.example/tcp/1", "/ip4/5.6.0.1/tcp/1"];
+        let beside = ["/ip4/5.6.0.2/tcp/1"];
+        let elsewhere = ["/dns4/b.example/tcp/1", "/ip4/7.8.0.1/tcp/1"];
+        let mut candidates = Candidates::new(3, now);
+        candidates.offer(peer(1), &good(9, Duration::ZERO, now), &addresses(&named));
+        candidates.offer(peer(2), &good(8, Duration::ZERO, now), &addresses(&beside));
+        candidates.offer(peer(3), &good(7, Duration::ZERO, now), &addresses(&elsewhere));
+        assert_eq!(chosen(candidates), [1, 3, 2].map(peer));
     }
 
     #[test]

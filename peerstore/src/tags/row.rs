@@ -35,7 +35,7 @@ impl TagRow {
     }
 
     /// Puts a tag in the place of the one of its name, or with `None` removes that one; the others stay.
-    /// When they do not fit, nothing changes.
+    /// A tag that has ended is none. When they do not fit, nothing changes.
     pub(crate) fn merge<N: AsRef<str>>(
         &mut self,
         changes: impl IntoIterator<Item = (N, Option<Tag>)>,
