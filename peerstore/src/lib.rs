@@ -6,7 +6,7 @@ mod address;
 mod cbor;
 mod events;
 mod gc;
-mod interop;
+pub mod interop;
 mod keys;
 mod layout;
 mod limits;

@@ -1,0 +1,10 @@
+mod export;
+mod fixture;
+mod go;
+mod go_damaged;
+mod hostile;
+mod js;
+mod js_corrupt;
+mod js_old;
+mod py;
+mod rows;
