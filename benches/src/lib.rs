@@ -5,6 +5,7 @@
 //! time one subject after the other, for exploring; the command `ratios` lets two take turns
 //! ([`compare`]) and holds the ratio of their times against a goal ([`suite`]).
 
+mod beside_go;
 mod blocks;
 mod contestant;
 mod data;
@@ -28,6 +29,7 @@ mod work;
 /// The errors of benchmarks are read by a person, not handled.
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
+pub use beside_go::{Flags, run as beside_go};
 pub use blocks::{BlockScale, block_suite};
 pub use contestant::Contestant;
 pub use data::{Data, KeyForm, ValueSize, numbered_key};

@@ -61,14 +61,26 @@ pub(crate) const METADATA: Key = key!("/peers/metadata");
 pub(crate) const EXPIRY: Key = key!("/peers/expiry");
 
 /// Rows that could not be read, under the key that they had: `/peers/quarantine/…`.
-pub(crate) const QUARANTINE: Key = key!("/peers/quarantine");
+const QUARANTINE: Key = key!("/peers/quarantine");
 
 /// The state of the peerstore itself: `/peers/self/…`.
 pub(crate) const OWN: Key = key!("/peers/self");
 
+/// Where a row goes that could not be read.
+pub(crate) fn quarantine(key: &Key) -> Result<Key> {
+    key!("/peers").strip_from(key).map_or_else(|| Ok(QUARANTINE), |rest| QUARANTINE.join(&rest))
+}
+
 /// The metadata of one peer.
 pub(crate) fn metadata_of(peer: &PeerId) -> Result<Key> {
     METADATA.child(peer_text(peer))
+}
+
+/// The book and the peer of a row, by its key.
+pub(crate) fn place(key: &Key) -> Option<(Book, PeerId)> {
+    let book = Book::ALL.into_iter().find(|book| book.prefix().is_ancestor_of(key))?;
+    let rest = book.prefix().strip_from(key)?;
+    Some((book, peer_of(rest.last_segment()).filter(|_| rest.is_top_level())?))
 }
 
 /// All rows of a book.

@@ -3,6 +3,7 @@
 
 mod access;
 mod address;
+mod books;
 mod cbor;
 mod events;
 mod gc;
@@ -10,7 +11,9 @@ pub mod interop;
 mod keys;
 mod layout;
 mod limits;
+mod listing;
 mod metadata;
+mod options;
 mod peerstore;
 mod protocols;
 mod record;
@@ -19,9 +22,17 @@ mod row;
 mod session;
 mod tags;
 
-pub use address::{Address, AddressSource, AddressTtl};
+pub use address::{Address, AddressSource, AddressStream, AddressTtl};
+pub use books::{
+    AddressBook, KeyBook, MetadataBook, OwnRecord, ProtocolBook, ReputationBook, TagBook,
+};
+pub use events::{Lagged, PeerEvent, PeerEvents};
+pub use gc::GcReport;
 pub use limits::Limits;
+pub use listing::{PeerPage, PeerQuery};
 pub use metadata::MetadataValue;
+pub use options::{GcOptions, GcStrategy, PeerstoreOptions};
+pub use peerstore::Peerstore;
 pub use record::{Consumed, RecordError, VerifiedRecord, next_sequence};
 pub use reputation::{BootstrapCandidate, Reputation};
 pub use tags::Tag;

@@ -1,1 +1,11 @@
-//! To be filled.
+//! The one way to the rows: through the caches for readers, under the lock of a peer for writers.
+
+mod cache;
+mod caches;
+mod change;
+mod core;
+mod locks;
+
+pub(crate) use self::caches::Stored;
+pub(crate) use self::change::{Change, Rows, commit_all};
+pub(crate) use self::core::Core;

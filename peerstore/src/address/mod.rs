@@ -10,6 +10,7 @@ mod order;
 mod row;
 mod rules;
 mod source;
+mod stream;
 mod ttl;
 
 pub(crate) use certified::{CertifiedRecord, Watermark};
@@ -17,4 +18,5 @@ pub use entry::Address;
 pub(crate) use row::AddressRow;
 pub(crate) use rules::At;
 pub use source::AddressSource;
+pub use stream::AddressStream;
 pub use ttl::AddressTtl;

@@ -7,5 +7,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod books;
 mod interop;
 mod records;
+mod support;

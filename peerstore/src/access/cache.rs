@@ -1,0 +1,72 @@
+use std::future::Future;
+use std::sync::Arc;
+
+use datastore::Result;
+use libp2p_identity::PeerId;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+
+use crate::row::Row;
+
+/// Rows of one book in memory, absent ones (as empty rows) included, so many bytes at most.
+#[derive(Debug)]
+pub(crate) struct RowCache<R: Row>(Option<Cache<PeerId, Arc<R>, ByBytes>>);
+
+#[derive(Clone, Debug)]
+struct ByBytes;
+
+/// What an entry takes beside its row: the id twice, counts, a place in a table.
+const ENTRY: usize = 200;
+
+/// How large a row is thought to be before any is known.
+const USUAL_ROW: usize = 500;
+
+impl<R: Row> Weighter<PeerId, Arc<R>> for ByBytes {
+    fn weight(&self, _: &PeerId, row: &Arc<R>) -> u64 {
+        (ENTRY + row.weight()) as u64
+    }
+}
+
+impl<R: Row> RowCache<R> {
+    /// A cache of so many bytes; of none, it keeps nothing.
+    pub(crate) fn new(bytes: u64) -> Self {
+        let items = usize::try_from(bytes).unwrap_or(usize::MAX) / (ENTRY + USUAL_ROW);
+        Self((bytes > 0).then(|| Cache::with_weighter(items.max(1), bytes, ByBytes)))
+    }
+
+    /// The row of a peer, from memory or by `read`, which runs once for all who ask meanwhile.
+    pub(crate) async fn get(
+        &self,
+        peer: &PeerId,
+        read: impl Future<Output = Result<Arc<R>>>,
+    ) -> Result<Arc<R>> {
+        let Some(cache) = &self.0 else { return read.await };
+        let place = match cache.get_value_or_guard_async(peer).await {
+            Ok(row) => return Ok(row),
+            Err(place) => place,
+        };
+        let row = read.await?;
+        // Refused if the row was changed or forgotten meanwhile: then what was read may be old.
+        let _ = place.insert(Arc::clone(&row));
+        Ok(row)
+    }
+
+    /// The row of a peer, if it is in memory.
+    pub(crate) fn peek(&self, peer: &PeerId) -> Option<Arc<R>> {
+        self.0.as_ref()?.get(peer)
+    }
+
+    /// Sets what a peer's row is now.
+    pub(crate) fn set(&self, peer: &PeerId, row: Arc<R>) {
+        if let Some(cache) = &self.0 {
+            cache.insert(*peer, row);
+        }
+    }
+
+    /// Forgets a peer's row, which may have changed.
+    pub(crate) fn forget(&self, peer: &PeerId) {
+        if let Some(cache) = &self.0 {
+            cache.remove(peer);
+        }
+    }
+}

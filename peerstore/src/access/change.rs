@@ -1,0 +1,316 @@
+use std::sync::Arc;
+
+use datastore::{Batch, Datastore, DatastoreExt, Op, Query, Result};
+use futures::TryStreamExt;
+use libp2p_identity::PeerId;
+
+use super::caches::{Caches, Stored};
+use super::core::Core;
+use super::locks::PeerLock;
+use crate::address::AddressRow;
+use crate::events::{self, PeerEvent};
+use crate::keys::{KeyRow, PrivateKeyRow};
+use crate::layout;
+use crate::metadata::{self, MetadataValue};
+use crate::protocols::ProtocolRow;
+use crate::reputation::ReputationRow;
+use crate::row::Row;
+use crate::tags::TagRow;
+
+/// Changes to the rows of one peer, while nobody else changes them. Nothing happens until they are committed.
+#[derive(Debug)]
+pub(crate) struct Change<'c> {
+    core: &'c Core,
+    peer: PeerId,
+    rows: Rows,
+    /// Writes beside the rows: metadata.
+    extra: Vec<Op>,
+    /// Bytes of metadata that are among them.
+    added: usize,
+    /// What is told of them.
+    told: Vec<PeerEvent>,
+    /// Whether the peer is removed.
+    removes: bool,
+    /// Whether rows get a place in the caches.
+    cached: bool,
+    // Last: the peer is free once everything else of the change is gone.
+    _lock: PeerLock<'c>,
+}
+
+/// The rows that a change has looked at.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    pub(crate) addresses: Slot<AddressRow>,
+    pub(crate) protocols: Slot<ProtocolRow>,
+    pub(crate) keys: Slot<KeyRow>,
+    pub(crate) private_keys: Slot<PrivateKeyRow>,
+    pub(crate) tags: Slot<TagRow>,
+    pub(crate) reputation: Slot<ReputationRow>,
+}
+
+/// A row as it was, and as it is to be.
+#[derive(Debug)]
+pub(crate) struct Slot<R>(Option<(Arc<R>, R)>);
+
+impl<R> Default for Slot<R> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<R: Row> Slot<R> {
+    /// What it was and what it is to be, if that differs.
+    pub(crate) fn changed(&self) -> Option<(&Arc<R>, &R)> {
+        self.0.as_ref().filter(|(old, new)| **old != *new).map(|(old, new)| (old, new))
+    }
+
+    fn began(&self) -> bool {
+        self.changed().is_some_and(|(old, _)| old.is_empty())
+    }
+
+    fn plan(&self, core: &Core, peer: &PeerId, writes: &mut Writes) -> Result<()> {
+        let Some((old, new)) = self.changed() else { return Ok(()) };
+        let key = R::BOOK.key(peer)?;
+        let before = (!old.is_empty()).then(|| old.expiry());
+        if new.is_empty() {
+            writes.rows.push(Op::Delete { key });
+            return Ok(());
+        }
+        writes.expiries.extend(core.index().schedule(&key, before, new.expiry()));
+        writes.rows.push(Op::Put { key, value: new.encode().into() });
+        Ok(())
+    }
+
+    fn settle(&mut self, caches: &Caches, peer: &PeerId, cached: bool)
+    where
+        R: Stored,
+    {
+        match self.0.take().filter(|(old, new)| **old != *new) {
+            Some((_, new)) if cached => R::cache(caches).set(peer, Arc::new(new)),
+            Some(_) => R::cache(caches).forget(peer),
+            None => {}
+        }
+    }
+}
+
+/// What a commit writes: entries of the expiry index, and the rows that they are for.
+#[derive(Debug)]
+struct Writes {
+    expiries: Vec<Op>,
+    rows: Vec<Op>,
+}
+
+impl<'c> Change<'c> {
+    pub(super) fn new(core: &'c Core, peer: PeerId, lock: PeerLock<'c>) -> Self {
+        Self {
+            core,
+            peer,
+            rows: Rows::default(),
+            extra: Vec::new(),
+            added: 0,
+            told: Vec::new(),
+            removes: false,
+            cached: true,
+            _lock: lock,
+        }
+    }
+
+    pub(super) fn once(mut self) -> Self {
+        self.cached = false;
+        self
+    }
+
+    /// The peer that changes.
+    pub(crate) fn peer(&self) -> &PeerId {
+        &self.peer
+    }
+
+    /// A row of the peer, to be changed.
+    pub(crate) async fn row<R: Stored>(&mut self) -> Result<&mut R> {
+        let slot = R::slot(&mut self.rows);
+        if slot.0.is_none() {
+            let old = match self.cached {
+                true => self.core.read::<R>(&self.peer).await?,
+                false => self.core.read_once::<R>(&self.peer).await?,
+            };
+            slot.0 = Some((Arc::clone(&old), R::clone(&old)));
+        }
+        match &mut slot.0 {
+            Some((_, new)) => Ok(new),
+            None => {
+                Err(datastore::Error::new(datastore::ErrorKind::Internal, "a row was not loaded"))
+            }
+        }
+    }
+
+    /// Sets an entry of the metadata, or takes it away; each name once in a change.
+    pub(crate) async fn metadata(
+        &mut self,
+        name: &str,
+        current: Option<MetadataValue>,
+    ) -> Result<()> {
+        let (core, peer) = (self.core, self.peer);
+        let below = layout::metadata_of(&peer)?;
+        let key = below.child(metadata::escape(name))?;
+        let previous = core.metadata(&key).await?;
+        if previous == current {
+            return Ok(());
+        }
+        match &current {
+            Some(value) => {
+                let others = core.metadata_bytes(below, &key).await?.saturating_add(self.added);
+                metadata::check_fits(&core.options().limits, others, name, value)?;
+                self.added = self.added.saturating_add(metadata::size(name, value));
+                self.extra.push(Op::Put { key, value: value.to_row().into() });
+            }
+            None => self.extra.push(Op::Delete { key }),
+        }
+        self.told.push(PeerEvent::Metadata { peer, name: name.to_owned(), previous, current });
+        Ok(())
+    }
+
+    /// Takes away what any book has of the peer. What is told of it is that the peer was removed.
+    pub(crate) async fn take_away(&mut self, keep_watermark: bool) -> Result<()> {
+        self.removes = true;
+        let now = self.core.now();
+        let addresses = self.row::<AddressRow>().await?;
+        match keep_watermark {
+            true => addresses.clear(now),
+            false => *addresses = AddressRow::default(),
+        }
+        *self.row::<ProtocolRow>().await? = ProtocolRow::default();
+        *self.row::<KeyRow>().await? = KeyRow::default();
+        *self.row::<PrivateKeyRow>().await? = PrivateKeyRow::default();
+        *self.row::<TagRow>().await? = TagRow::default();
+        *self.row::<ReputationRow>().await? = ReputationRow::default();
+        let metadata = Query::descendants(layout::metadata_of(&self.peer)?);
+        let mut keys = self.core.store().query_keys(metadata);
+        while let Some(key) = keys.try_next().await? {
+            self.extra.push(Op::Delete { key: key.detached() });
+        }
+        Ok(())
+    }
+
+    /// Commits what changed, if anything did; tells subscribers afterwards.
+    pub(crate) async fn commit(self) -> Result<()> {
+        let core = self.core;
+        commit_all(core, &mut [self], Vec::new()).await
+    }
+
+    fn plan(&mut self, writes: &mut Writes) -> Result<()> {
+        let (core, peer) = (self.core, &self.peer);
+        let Rows { addresses, protocols, keys, private_keys, tags, reputation } = &self.rows;
+        addresses.plan(core, peer, writes)?;
+        protocols.plan(core, peer, writes)?;
+        keys.plan(core, peer, writes)?;
+        private_keys.plan(core, peer, writes)?;
+        tags.plan(core, peer, writes)?;
+        reputation.plan(core, peer, writes)?;
+        writes.rows.append(&mut self.extra);
+        Ok(())
+    }
+
+    /// Whether a row comes to be where none was.
+    fn begins(&self) -> bool {
+        let Rows { addresses, protocols, keys, private_keys, tags, reputation } = &self.rows;
+        let began = [addresses.began(), protocols.began(), keys.began()];
+        let also = [private_keys.began(), tags.began(), reputation.began()];
+        began.into_iter().chain(also).any(|began| began)
+    }
+
+    /// Whether any row changes.
+    fn changes(&self) -> bool {
+        let Rows { addresses, protocols, keys, private_keys, tags, reputation } = &self.rows;
+        let changed = [addresses.changed().is_some(), protocols.changed().is_some()];
+        let also = [keys.changed().is_some(), private_keys.changed().is_some()];
+        let rest = [tags.changed().is_some(), reputation.changed().is_some()];
+        changed.into_iter().chain(also).chain(rest).any(|changed| changed)
+    }
+
+    /// What subscribers are to be told once it is committed.
+    async fn events(&mut self) -> Result<Vec<PeerEvent>> {
+        if !self.core.events().are_watched() {
+            return Ok(Vec::new());
+        }
+        if self.removes {
+            let known = self.changes() || !self.extra.is_empty();
+            return Ok(known
+                .then_some(PeerEvent::Removed { peer: self.peer })
+                .into_iter()
+                .collect());
+        }
+        let begins = self.begins() || !self.extra.is_empty();
+        let discovered = begins && !self.core.knows(&self.peer).await?;
+        let mut events = events::between(&self.peer, discovered, &self.rows);
+        events.append(&mut self.told);
+        Ok(events)
+    }
+
+    fn settle(&mut self) {
+        let (caches, peer, cached) = (self.core.caches(), &self.peer, self.cached);
+        let Rows { addresses, protocols, keys, private_keys, tags, reputation } = &mut self.rows;
+        addresses.settle(caches, peer, cached);
+        protocols.settle(caches, peer, cached);
+        keys.settle(caches, peer, cached);
+        private_keys.settle(caches, peer, cached);
+        tags.settle(caches, peer, cached);
+        reputation.settle(caches, peer, cached);
+    }
+}
+
+/// Commits changes of several peers as one batch, or in the order that a crash between its parts forgives
+/// where batches are not atomic. `moves` are what a sweep does to the expiry index: its puts come before the rows,
+/// its deletes after them.
+pub(crate) async fn commit_all(
+    core: &Core,
+    changes: &mut [Change<'_>],
+    moves: Vec<Op>,
+) -> Result<()> {
+    // What is scheduled is not passed by a sweep before it is committed.
+    let _writing = core.index().writing();
+    let (puts, deletes) = moves.into_iter().partition(|op| matches!(op, Op::Put { .. }));
+    let (mut writes, mut events) = (Writes { expiries: puts, rows: Vec::new() }, Vec::new());
+    for change in changes.iter_mut() {
+        events.extend(change.events().await?);
+        change.plan(&mut writes)?;
+    }
+    // Until it is over, nobody knows what is stored: a commit whose future is dropped may still land.
+    let mut doubt = Doubt { caches: core.caches(), changes, over: false };
+    let Writes { expiries, rows } = writes;
+    let parts: [Vec<Op>; 3] = [expiries, rows, deletes];
+    if core.atomic() {
+        write(core, parts.into_iter().flatten().collect()).await?;
+    } else {
+        for part in parts {
+            write(core, part).await?;
+        }
+    }
+    doubt.over = true;
+    doubt.changes.iter_mut().for_each(Change::settle);
+    // After the caches, so that who is told and looks sees it, and while the peers are still locked, so that
+    // events of one peer come in the order of its changes.
+    core.events().publish(events);
+    Ok(())
+}
+
+async fn write(core: &Core, ops: Vec<Op>) -> Result<()> {
+    if ops.is_empty() {
+        return Ok(());
+    }
+    core.store().commit(Batch { ops, ..Batch::new() }).await
+}
+
+/// Forgets the rows of a commit that failed or was given up.
+struct Doubt<'d, 'c> {
+    caches: &'d Caches,
+    changes: &'d mut [Change<'c>],
+    over: bool,
+}
+
+impl Drop for Doubt<'_, '_> {
+    fn drop(&mut self) {
+        if !self.over {
+            self.changes.iter().for_each(|change| self.caches.forget(&change.peer));
+        }
+    }
+}

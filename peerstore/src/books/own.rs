@@ -1,0 +1,118 @@
+use bytes::Bytes;
+use datastore::{Batch, Datastore, DatastoreExt, Error, ErrorKind, Key, Result};
+use libp2p_identity::{Keypair, PeerId};
+use multiaddr::Multiaddr;
+
+use crate::access::Core;
+use crate::cbor::{Decoder, Encoder, Flaw};
+use crate::events::PeerEvent;
+use crate::layout;
+use crate::record::{VerifiedRecord, next_sequence};
+
+/// The signed record that the node makes of itself, for others.
+///
+/// Its sequence number is stored before the record is handed out, and never goes back: not with the clock, and
+/// not over a restart.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnRecord<'p> {
+    core: &'p Core,
+}
+
+/// `/peers/self/<p>`: `{1: sequence, 2: envelope}`.
+#[derive(Debug, Default, PartialEq)]
+struct OwnRow {
+    sequence: u64,
+    envelope: Bytes,
+}
+
+const SEQUENCE: u64 = 1;
+const ENVELOPE: u64 = 2;
+
+impl<'p> OwnRecord<'p> {
+    pub(crate) fn new(core: &'p Core) -> Self {
+        Self { core }
+    }
+
+    /// The record that was sealed last under this id: the bytes of its envelope.
+    ///
+    /// # Errors
+    /// As [`Datastore::read`](datastore::Datastore::read);
+    /// [`ErrorKind::Corrupt`] for a row that cannot be read.
+    pub async fn get(&self, peer: &PeerId) -> Result<Option<Bytes>> {
+        self.core.check_open()?;
+        Ok(self.load(&key(peer)?).await?.map(|row| row.envelope))
+    }
+
+    /// Seals a record with these addresses, under a greater sequence number than any before; if it would say
+    /// what the last one says, it is the last one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] for what cannot be signed; as [`get`](Self::get), and as
+    /// [`Datastore::commit`](datastore::Datastore::commit).
+    pub async fn seal(&self, keypair: &Keypair, addrs: &[Multiaddr]) -> Result<VerifiedRecord> {
+        let peer = keypair.public().to_peer_id();
+        let key = key(&peer)?;
+        // One at a time: two records of one number would refute each other.
+        let _change = self.core.change(&peer).await?;
+        let last = self.load(&key).await?;
+        let known = last.as_ref().and_then(|row| VerifiedRecord::verify(row.envelope.clone()).ok());
+        if let Some(record) = known.filter(|record| record.addresses() == addrs) {
+            return Ok(record);
+        }
+        let last_sequence = last.as_ref().map(|row| row.sequence);
+        let sequence = next_sequence(last_sequence, self.core.now())?;
+        let record = VerifiedRecord::seal(keypair, sequence, addrs)?;
+        let row = OwnRow { sequence, envelope: record.envelope().clone() };
+        // Known to be on the disk before anybody sees the number.
+        let batch = Batch::new().put(key, row.encode()).synced();
+        self.core.store().commit(batch).await?;
+        let previous = last.map(|row| row.envelope);
+        let event = PeerEvent::OwnRecord { previous, current: Some(row.envelope) };
+        self.core.events().publish(vec![event]);
+        Ok(record)
+    }
+
+    async fn load(&self, key: &Key) -> Result<Option<OwnRow>> {
+        let Some(value) = self.core.store().get(key).await? else { return Ok(None) };
+        let row = OwnRow::decode(&value).map_err(|flaw| match flaw {
+            // Without the number, the next record might be refused by all who have the last one: not to be guessed.
+            Flaw::Damaged(why) => {
+                Error::new(ErrorKind::Corrupt, format!("{key} cannot be read: {why}"))
+            }
+            Flaw::Newer(version) => Error::new(
+                ErrorKind::Incompatible,
+                format!("a later release wrote {key}: its rows have version {version}"),
+            ),
+        })?;
+        Ok(Some(row))
+    }
+}
+
+impl OwnRow {
+    fn encode(&self) -> Vec<u8> {
+        let mut row = Encoder::row(2);
+        row.uint(SEQUENCE);
+        row.uint(self.sequence);
+        row.uint(ENVELOPE);
+        row.bytes(&self.envelope);
+        row.finish()
+    }
+
+    fn decode(value: &[u8]) -> std::result::Result<Self, Flaw> {
+        let (mut row, fields) = Decoder::row(value)?;
+        let mut own = Self::default();
+        for _ in 0..fields {
+            match row.uint()? {
+                SEQUENCE => own.sequence = row.uint()?,
+                ENVELOPE => own.envelope = Bytes::copy_from_slice(row.bytes()?),
+                _ => row.skip()?,
+            }
+        }
+        row.end()?;
+        Ok(own)
+    }
+}
+
+fn key(peer: &PeerId) -> Result<Key> {
+    layout::OWN.child(layout::peer_text(peer))
+}

@@ -1,0 +1,119 @@
+use std::collections::BTreeMap;
+
+use datastore::{Due, ErrorKind, Expiry, Op, Result};
+use libp2p_identity::PeerId;
+
+use crate::access::{Change, Core, Stored, commit_all};
+use crate::address::AddressRow;
+use crate::layout::{self, Book};
+use crate::tags::TagRow;
+
+/// What a collection did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct GcReport {
+    /// Entries of the expiry index that were due.
+    pub due: u64,
+    /// Rows of which a part was taken away.
+    pub trimmed: u64,
+    /// Rows that were removed.
+    pub removed: u64,
+    /// Rows that were looked at too early, since their lifetime had grown.
+    pub postponed: u64,
+    /// Rows that could not be read: a later release wrote them.
+    pub skipped: u64,
+}
+
+/// When a row that cannot be read is looked at again.
+const AGAIN_MILLIS: u64 = 3_600_000;
+
+/// Takes away what has expired by now, a page at a time. Each page is one commit under the locks of its peers: what
+/// is added meanwhile waits, and is kept.
+pub(crate) async fn collect(core: &Core) -> Result<GcReport> {
+    core.check_open()?;
+    let _one_at_a_time = core.collecting().lock().await;
+    let (mut report, now, page) = (GcReport::default(), core.now(), core.options().gc.page.max(1));
+    let mut round = core.index().round(now);
+    while !round.is_complete() {
+        let due = round.due(core.store(), page).await?;
+        sweep(core, &due, &mut report).await?;
+    }
+    core.index().passed(core.store(), round).await?;
+    Ok(report)
+}
+
+async fn sweep(core: &Core, due: &[Due], report: &mut GcReport) -> Result<()> {
+    // In one order, so that nothing that locks several peers waits for another that does.
+    let mut peers: BTreeMap<PeerId, Vec<(Book, &Due)>> = BTreeMap::new();
+    let mut moves = Vec::new();
+    for due in due {
+        match layout::place(due.key()) {
+            Some((book, peer)) => peers.entry(peer).or_default().push((book, due)),
+            None => moves.push(due.settled()),
+        }
+    }
+    let mut changes = Vec::with_capacity(peers.len());
+    for (peer, rows) in peers {
+        let mut change = core.change_once(&peer).await?;
+        for (book, due) in rows {
+            report.due += 1;
+            let expired = match book {
+                Book::Addresses => expire::<AddressRow>(core, &mut change, report).await,
+                Book::Tags => expire::<TagRow>(core, &mut change, report).await,
+                // Nothing in the other books expires.
+                _ => Ok(Expiry::NEVER),
+            };
+            moves.extend(settle(core, due, expired, report)?);
+        }
+        changes.push(change);
+    }
+    commit_all(core, &mut changes, moves).await
+}
+
+/// Takes the expired part of a row away, and says when the next part of it expires.
+async fn expire<R: Stored + Expires>(
+    core: &Core,
+    change: &mut Change<'_>,
+    report: &mut GcReport,
+) -> Result<Expiry> {
+    let row = change.row::<R>().await?;
+    let before = row.expiry();
+    row.expire(core.now());
+    let (empty, expiry) = (row.is_empty(), row.expiry());
+    match before.is_past(core.now()) {
+        true if empty => report.removed += 1,
+        true => report.trimmed += 1,
+        false => report.postponed += 1,
+    }
+    Ok(if empty { Expiry::NEVER } else { expiry })
+}
+
+fn settle(core: &Core, due: &Due, next: Result<Expiry>, report: &mut GcReport) -> Result<Vec<Op>> {
+    match next {
+        Ok(Expiry::NEVER) => Ok(vec![due.settled()]),
+        Ok(expiry) => Ok(core.index().moved(due, expiry)),
+        Err(error) if error.kind() == ErrorKind::Incompatible => {
+            report.skipped += 1;
+            let now = Expiry::at(core.now()).as_millis();
+            Ok(core.index().moved(due, Expiry::from_millis(now.saturating_add(AGAIN_MILLIS))))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// A row with parts that expire.
+pub(crate) trait Expires {
+    fn expire(&mut self, now: std::time::SystemTime);
+}
+
+impl Expires for AddressRow {
+    fn expire(&mut self, now: std::time::SystemTime) {
+        Self::expire(self, now);
+    }
+}
+
+impl Expires for TagRow {
+    fn expire(&mut self, now: std::time::SystemTime) {
+        Self::expire(self, now);
+    }
+}

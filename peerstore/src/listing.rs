@@ -1,0 +1,223 @@
+//! Peers, by the keys of their rows.
+
+use std::cmp::Ordering;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use datastore::{DatastoreExt, Key, Query, Result};
+use futures::stream::{BoxStream, Peekable, Stream, StreamExt, TryStreamExt, try_unfold};
+use libp2p_identity::PeerId;
+
+use crate::access::Core;
+use crate::address::{Address, AddressRow};
+use crate::cbor::Flaw;
+use crate::layout::{self, Book};
+use crate::protocols::ProtocolRow;
+use crate::reputation::{BootstrapCandidate, Candidates, ReputationRow};
+use crate::row::Row;
+use crate::tags::TagRow;
+
+/// Which peers to list, from where, and how many.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PeerQuery {
+    /// Only peers after this one, in the order of the listing: the [`next`](PeerPage::next) of the page before.
+    pub after: Option<PeerId>,
+    /// How many peers at most; `None` for a page's worth.
+    pub limit: Option<usize>,
+    /// Only peers with addresses that have not expired.
+    pub with_addresses: bool,
+    /// Only peers that speak this protocol.
+    pub protocol: Option<String>,
+    /// Only peers with this tag.
+    pub tag: Option<String>,
+}
+
+/// Peers that a query found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PeerPage {
+    /// The peers.
+    pub peers: Vec<PeerId>,
+    /// Where the next page begins; `None` if there is none.
+    pub next: Option<PeerId>,
+}
+
+/// Peers on a page, unless the query says otherwise.
+const PAGE: usize = 1000;
+
+/// Peers that one page looks at, at most, however few of them are found.
+const LOOKED_AT: usize = 10_000;
+
+pub(crate) async fn page(core: &Core, query: &PeerQuery) -> Result<PeerPage> {
+    core.check_open()?;
+    let PeerQuery { after, limit, with_addresses: _, protocol: _, tag: _ } = query;
+    let limit = limit.unwrap_or(PAGE);
+    let mut page = PeerPage::default();
+    if limit == 0 {
+        return Ok(page);
+    }
+    let mut peers = std::pin::pin!(known(core, after.as_ref()));
+    let mut looked_at = 0;
+    while let Some(peer) = peers.try_next().await? {
+        if matches(core, query, &peer).await? {
+            page.peers.push(peer);
+        }
+        looked_at += 1;
+        if page.peers.len() == limit || looked_at == LOOKED_AT {
+            page.next = peers.try_next().await?.map(|_| peer);
+            break;
+        }
+    }
+    Ok(page)
+}
+
+async fn matches(core: &Core, query: &PeerQuery, peer: &PeerId) -> Result<bool> {
+    let PeerQuery { after: _, limit: _, with_addresses, protocol, tag } = query;
+    let now = core.now();
+    if *with_addresses && core.read_once::<AddressRow>(peer).await?.live(now).next().is_none() {
+        return Ok(false);
+    }
+    if let Some(protocol) = protocol {
+        let row = core.read_once::<ProtocolRow>(peer).await?;
+        if row.first_supported(&[protocol]).is_none() {
+            return Ok(false);
+        }
+    }
+    let Some(tag) = tag else { return Ok(true) };
+    Ok(core.read_once::<TagRow>(peer).await?.live(now).any(|(name, _)| name == tag))
+}
+
+/// Every peer with a row in any book, once, in the order of the keys.
+pub(crate) fn known<'c>(
+    core: &'c Core,
+    after: Option<&PeerId>,
+) -> impl Stream<Item = Result<PeerId>> + Send + use<'c> {
+    let after = after.map(layout::peer_text);
+    let others = Book::ALL.into_iter().filter(|book| *book != Book::Addresses).map(Book::prefix);
+    let others =
+        others.chain([layout::METADATA]).map(|prefix| names(core, prefix, after.as_deref()));
+    let addresses = addressed(core, after.as_deref());
+    let books = std::iter::once(addresses).chain(others).collect::<Vec<_>>();
+    try_unfold(books, async move |mut books| {
+        core.check_open()?;
+        loop {
+            let mut least: Option<Name> = None;
+            for book in &mut books {
+                match Pin::new(book).peek().await {
+                    Some(Ok(name)) if least.as_ref().is_none_or(|least| name < least) => {
+                        least = Some(name.clone());
+                    }
+                    _ => {}
+                }
+            }
+            let mut failed = None;
+            for book in &mut books {
+                let taken = Pin::new(book).next_if(|name| match (name, &least) {
+                    (Ok(name), Some(least)) => name.cmp(least) == Ordering::Equal,
+                    (Ok(_), None) => false,
+                    (Err(_), _) => true,
+                });
+                failed = taken.await.and_then(Result::err).or(failed);
+            }
+            match (failed, least) {
+                (Some(error), _) => return Err(error),
+                (None, None) => return Ok(None),
+                (None, Some(name)) => {
+                    // What is not a peer's name is somebody else's row.
+                    if let Some(peer) = layout::peer_of(&name) {
+                        return Ok(Some((peer, books)));
+                    }
+                }
+            }
+        }
+    })
+}
+
+/// A peer's part of a key.
+type Name = Box<[u8]>;
+
+/// The peers' parts of the keys of address rows, but of those of which a watermark is all that is left.
+fn addressed<'c>(core: &'c Core, after: Option<&str>) -> Peekable<BoxStream<'c, Result<Name>>> {
+    let entries = core.store().query(below(&Book::Addresses.prefix(), after));
+    let names = entries.try_filter_map(async |entry| {
+        let name = entry.key().last_segment();
+        let Some(peer) = layout::peer_of(name) else { return Ok(None) };
+        let row = entry.value().map(|value| AddressRow::decode(value, &peer, core.session()));
+        // One that cannot be read is of a peer all the same, unless it is damaged.
+        let known = match row {
+            Some(Ok(row)) => row.is_known(),
+            Some(Err(Flaw::Newer(_))) => true,
+            _ => false,
+        };
+        Ok(known.then(|| Name::from(name)))
+    });
+    names.boxed().peekable()
+}
+
+/// What lies below a prefix, past everything of a peer, its metadata included.
+fn below(prefix: &Key, after: Option<&str>) -> Query {
+    let query = Query::descendants(prefix.clone());
+    // No peer's part of a key has this sign, and it sorts after those that it has, and the slash.
+    match after.and_then(|text| prefix.child(format!("{text}\u{7f}")).ok()) {
+        Some(past) => query.after(past),
+        None => query,
+    }
+}
+
+/// The peers' parts of the keys of one book, each once.
+fn names<'c>(
+    core: &'c Core,
+    prefix: Key,
+    after: Option<&str>,
+) -> Peekable<BoxStream<'c, Result<Name>>> {
+    let query = below(&prefix, after).keys_only();
+    let mut last: Option<Name> = None;
+    let keys = core.store().query_keys(query);
+    let names = keys.try_filter_map(move |key| {
+        let rest = prefix.strip_from(&key);
+        let name = rest.map(|rest| Name::from(rest.first_segment()));
+        let new = name.filter(|name| last.as_ref() != Some(name));
+        if new.is_some() {
+            last.clone_from(&new);
+        }
+        async { Ok(new) }
+    });
+    names.boxed().peekable()
+}
+
+/// Peers with addresses that have not expired.
+pub(crate) fn with_addresses<'c>(
+    core: &'c Core,
+) -> impl Stream<Item = Result<PeerId>> + Send + use<'c> {
+    let entries = core.store().query(layout::all(Book::Addresses));
+    entries.try_filter_map(async |entry| {
+        core.check_open()?;
+        let peer = layout::peer_of(entry.key().last_segment());
+        Ok(peer.filter(|peer| lives(core, peer, entry.value())))
+    })
+}
+
+/// Whether a row has addresses that have not expired; one that cannot be read has none, and is set aside when
+/// its peer is asked for.
+fn lives(core: &Core, peer: &PeerId, value: Option<&Bytes>) -> bool {
+    let row = value.map(|value| AddressRow::decode(value, peer, core.session()));
+    row.is_some_and(|row| row.is_ok_and(|row| row.live(core.now()).next().is_some()))
+}
+
+/// Peers to begin with after a start.
+pub(crate) async fn bootstrap_candidates(core: &Core, n: usize) -> Result<Vec<BootstrapCandidate>> {
+    core.check_open()?;
+    let now = core.now();
+    let mut candidates = Candidates::new(n, now);
+    let mut keys = core.store().query_keys(layout::all(Book::Reputation));
+    while let Some(key) = keys.try_next().await? {
+        let Some(peer) = layout::peer_of(key.last_segment()) else { continue };
+        let reputation = core.read_once::<ReputationRow>(&peer).await?;
+        if reputation.is_proven() {
+            let addresses = core.read_once::<AddressRow>(&peer).await?;
+            candidates.offer(peer, &reputation, addresses.live(now).map(Address::addr));
+        }
+    }
+    Ok(candidates.choose())
+}

@@ -1,0 +1,9 @@
+mod addresses;
+mod certified;
+mod collecting;
+mod events;
+mod keys;
+mod metadata;
+mod others;
+mod restarts;
+mod streams;

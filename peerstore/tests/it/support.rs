@@ -1,0 +1,125 @@
+//! Peerstores over every kind of datastore, with a clock that stands until it is stepped.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use datastore::{Clock, Datastore, MemoryDatastore, TestClock};
+use datastore_fjall::FjallDatastore;
+use datastore_s3::{Access, Bucket, ObjectOptions};
+use libp2p_identity::{Keypair, PeerId};
+use multiaddr::Multiaddr;
+use object_store::aws::AmazonS3Builder;
+use peerstore::{GcStrategy, Peerstore, PeerstoreOptions};
+use s3_testing::S3Server;
+use tempfile::TempDir;
+
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
+pub(crate) const HOUR: Duration = Duration::from_secs(3600);
+
+/// A datastore that outlives the peerstores that are opened in it.
+pub(crate) struct World {
+    pub(crate) clock: TestClock,
+    pub(crate) options: PeerstoreOptions,
+    kind: Kind,
+}
+
+enum Kind {
+    Memory(Arc<MemoryDatastore>),
+    Fjall(TempDir),
+    S3(S3Server),
+}
+
+/// An open peerstore, and the handle below it.
+pub(crate) struct Open {
+    pub(crate) peers: Peerstore,
+    pub(crate) store: Arc<dyn Datastore>,
+    keeps: bool,
+}
+
+impl World {
+    pub(crate) fn memory() -> Self {
+        Self::of(Kind::Memory(Arc::default()))
+    }
+
+    pub(crate) fn fjall() -> Self {
+        Self::of(Kind::Fjall(TempDir::new().unwrap()))
+    }
+
+    fn of(kind: Kind) -> Self {
+        let mut options = PeerstoreOptions::default();
+        options.gc.strategy = GcStrategy::Manual;
+        Self { clock: TestClock::new(), options, kind }
+    }
+
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut PeerstoreOptions)) -> Self {
+        change(&mut self.options);
+        self
+    }
+
+    /// Every kind of datastore, with a cache and without.
+    pub(crate) fn all() -> Vec<Self> {
+        let kinds = || {
+            let s3 = || Self::of(Kind::S3(S3Server::start()));
+            [Self::memory(), Self::fjall(), s3()]
+        };
+        let uncached = kinds().map(|world| world.with(|options| options.cache_bytes = 0));
+        kinds().into_iter().chain(uncached).collect()
+    }
+
+    pub(crate) async fn open(&self) -> Open {
+        let (store, keeps): (Arc<dyn Datastore>, _) = match &self.kind {
+            Kind::Memory(store) => (Arc::clone(store) as Arc<dyn Datastore>, true),
+            Kind::Fjall(dir) => (Arc::new(FjallDatastore::open(dir.path()).await.unwrap()), false),
+            Kind::S3(server) => (Arc::new(object_storage(server).await), false),
+        };
+        let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
+        let options = self.options.clone();
+        let peers = Peerstore::open_with(Arc::clone(&store), clock, options).await.unwrap();
+        Open { peers, store, keeps }
+    }
+}
+
+impl Open {
+    /// Closes the peerstore and what is below it, as a node does when it stops.
+    pub(crate) async fn close(self) {
+        self.peers.close().await.unwrap();
+        if !self.keeps {
+            self.store.close().await.unwrap();
+        }
+    }
+}
+
+async fn object_storage(server: &S3Server) -> datastore_s3::ObjectDatastore {
+    let credentials = server.credentials();
+    let s3 = AmazonS3Builder::new()
+        .with_endpoint(server.endpoint())
+        .with_bucket_name(server.bucket())
+        .with_region(server.region())
+        .with_access_key_id(&credentials.access_key)
+        .with_secret_access_key(&credentials.secret_key);
+    let options = ObjectOptions::new().prefix("peers").access(Access::Shared);
+    options.open(Bucket::s3(s3).unwrap()).await.unwrap()
+}
+
+/// The key of the n-th peer.
+pub(crate) fn keypair(n: u8) -> Keypair {
+    Keypair::ed25519_from_bytes([n; 32]).unwrap()
+}
+
+/// The n-th peer.
+pub(crate) fn peer(n: u8) -> PeerId {
+    keypair(n).public().to_peer_id()
+}
+
+/// So many addresses, none twice.
+pub(crate) fn addrs(n: usize) -> Vec<Multiaddr> {
+    (0..n).map(|n| format!("/ip4/192.0.2.{}/tcp/{}", n % 250, 4001 + n).parse().unwrap()).collect()
+}
+
+/// Their texts, sorted: an order that no book promises.
+pub(crate) fn sorted(addrs: impl IntoIterator<Item = Multiaddr>) -> Vec<String> {
+    let mut texts: Vec<_> = addrs.into_iter().map(|addr| addr.to_string()).collect();
+    texts.sort();
+    texts
+}
