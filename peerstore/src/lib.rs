@@ -1,5 +1,4 @@
 #![doc = include_str!("../README.md")]
-#![allow(dead_code, unused_imports, unreachable_pub, reason = "the crate is being put together")]
 
 mod access;
 mod address;
@@ -21,6 +20,7 @@ mod reputation;
 mod row;
 mod session;
 mod tags;
+mod transfer;
 
 pub use address::{Address, AddressSource, AddressStream, AddressTtl};
 pub use books::{
@@ -36,3 +36,4 @@ pub use peerstore::Peerstore;
 pub use record::{Consumed, RecordError, VerifiedRecord, next_sequence};
 pub use reputation::{BootstrapCandidate, Reputation};
 pub use tags::Tag;
+pub use transfer::{PeerImport, PeerImportOptions};

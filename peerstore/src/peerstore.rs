@@ -10,8 +10,10 @@ use crate::books::{
 };
 use crate::events::PeerEvents;
 use crate::gc::{self, Collector, GcReport};
+use crate::interop::ImportedPeer;
 use crate::listing::{self, PeerPage, PeerQuery};
 use crate::options::{GcStrategy, PeerstoreOptions};
+use crate::transfer::{self, PeerImport, PeerImportOptions};
 
 /// What a node knows of its peers, in a datastore. Clones are one peerstore.
 ///
@@ -139,6 +141,29 @@ impl Peerstore {
     /// As [`Datastore::commit`].
     pub async fn forget(&self, peer: &PeerId) -> Result<()> {
         self.take_away(peer, false).await
+    }
+
+    /// Takes in what another implementation, or an export, knows of a peer, beside what is known of it: all in one
+    /// commit. What is refused, such as a signed record that does not verify, is left out and named.
+    ///
+    /// # Errors
+    /// As [`Datastore::commit`]; [`PermissionDenied`](datastore::ErrorKind::PermissionDenied) for a private key
+    /// over a remote store.
+    pub async fn import(
+        &self,
+        peer: &ImportedPeer,
+        options: &PeerImportOptions,
+    ) -> Result<PeerImport> {
+        transfer::import(self.core(), peer, options).await
+    }
+
+    /// All that is known of a peer, for [`import`](Self::import) elsewhere, or for the rows of
+    /// [other implementations](crate::interop); its private key only if asked for.
+    ///
+    /// # Errors
+    /// As [`Datastore::read`].
+    pub async fn export(&self, peer: &PeerId, private_keys: bool) -> Result<Option<ImportedPeer>> {
+        transfer::export(self.core(), peer, private_keys).await
     }
 
     /// Takes away what has expired. It costs what has expired, not what is stored; dropping the future

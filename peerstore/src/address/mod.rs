@@ -13,7 +13,6 @@ mod source;
 mod stream;
 mod ttl;
 
-pub(crate) use certified::{CertifiedRecord, Watermark};
 pub use entry::Address;
 pub(crate) use row::AddressRow;
 pub(crate) use rules::At;

@@ -109,6 +109,36 @@ impl<'p> AddressBook<'p> {
         self.change(peer, |row, at| row.set(peer, addrs, ttl, AddressSource::User, at)).await
     }
 
+    /// Adds addresses that are all that a source says now: what it has said before and does not say any more goes, as
+    /// the table of [`AddressSource`] tells. What identify and its push bring is this.
+    ///
+    /// # Errors
+    /// As [`add`](Self::add).
+    pub async fn announce(
+        &self,
+        peer: &PeerId,
+        addrs: &[Multiaddr],
+        ttl: impl Into<AddressTtl>,
+        source: AddressSource,
+    ) -> Result<()> {
+        let ttl = ttl.into();
+        self.change(peer, |row, at| row.announce(peer, addrs, ttl, source, at)).await
+    }
+
+    /// Makes these the addresses of the peer, and no others: js-libp2p's `patch`.
+    ///
+    /// # Errors
+    /// As [`add`](Self::add).
+    pub async fn replace(
+        &self,
+        peer: &PeerId,
+        addrs: &[Multiaddr],
+        ttl: impl Into<AddressTtl>,
+    ) -> Result<()> {
+        let ttl = ttl.into();
+        self.change(peer, |row, at| row.patch(peer, addrs, ttl, AddressSource::User, at)).await
+    }
+
     /// Gives those addresses of a peer that were given the lifetime `old` the lifetime `new`, from now on.
     ///
     /// # Errors
@@ -138,7 +168,7 @@ impl<'p> AddressBook<'p> {
     /// # Errors
     /// As [`add`](Self::add).
     pub async fn connected(&self, peer: &PeerId, addrs: &[Multiaddr]) -> Result<()> {
-        self.add_from(peer, addrs, AddressTtl::CONNECTED, AddressSource::User).await
+        self.change(peer, |row, at| row.connected(peer, addrs, AddressSource::Identify, at)).await
     }
 
     /// The peer is not connected any more: what it was connected by expires after

@@ -27,6 +27,26 @@ impl<'p> TagBook<'p> {
         Ok(row.live(self.core.now()).map(|(name, tag)| (name.to_owned(), tag)).collect())
     }
 
+    /// One tag of a peer; `None` if it has expired or never was.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn tag(&self, peer: &PeerId, name: &str) -> Result<Option<Tag>> {
+        Ok(self.core.read::<TagRow>(peer).await?.get(name, self.core.now()))
+    }
+
+    /// Makes these the tags of the peer, and no others: js-libp2p's `patch`.
+    ///
+    /// # Errors
+    /// As [`set`](Self::set); then the old ones stay.
+    pub async fn replace(&self, peer: &PeerId, tags: &[(&str, Tag)]) -> Result<()> {
+        let mut change = self.core.change(peer).await?;
+        let (now, limits) = (self.core.now(), &self.core.options().limits);
+        let row = change.row::<TagRow>().await?;
+        row.set(tags.iter().map(|(name, tag)| (*name, *tag)), now, limits)?;
+        change.commit().await
+    }
+
     /// Sets a tag; without a lifetime, for good.
     ///
     /// # Errors

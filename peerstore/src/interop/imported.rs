@@ -141,7 +141,7 @@ impl ImportedPeer {
 }
 
 impl ImportedPrivateKey {
-    pub(super) fn new(keypair: Keypair, encoded: Vec<u8>) -> Self {
+    pub(crate) fn new(keypair: Keypair, encoded: Vec<u8>) -> Self {
         Self { keypair, encoded }
     }
 

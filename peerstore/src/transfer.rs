@@ -1,0 +1,256 @@
+//! Peers of other implementations, and of exports, into a peerstore; and out of it.
+
+use std::time::Duration;
+
+use datastore::{Error, ErrorKind, Expiry, Result};
+use libp2p_identity::PeerId;
+
+use crate::access::{Change, Core};
+use crate::address::{AddressRow, AddressSource, AddressTtl};
+use crate::interop::{
+    ImportedAddress, ImportedEnvelope, ImportedPeer, ImportedPrivateKey, ImportedTag, ImportedValue,
+};
+use crate::keys::{KeyRow, PrivateKeyRow};
+use crate::metadata::MetadataValue;
+use crate::protocols::ProtocolRow;
+use crate::record::{Consumed, VerifiedRecord};
+use crate::tags::{Tag, TagRow};
+
+/// How peers are taken in.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct PeerImportOptions {
+    /// For how long addresses are kept whose age nobody knows.
+    pub ttl: Duration,
+    /// Whether private keys are taken in.
+    pub private_keys: bool,
+}
+
+impl Default for PeerImportOptions {
+    /// An hour; no private keys.
+    fn default() -> Self {
+        Self { ttl: Duration::from_secs(3600), private_keys: false }
+    }
+}
+
+/// What became of a peer that was taken in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PeerImport {
+    /// Addresses that are there now.
+    pub addresses: usize,
+    /// Addresses that have expired.
+    pub expired: usize,
+    /// What was left out, and why: a part that was refused hides no other.
+    pub left_out: Vec<String>,
+}
+
+/// Takes a peer in, beside what is known of it: all in one commit.
+pub(crate) async fn import(
+    core: &Core,
+    peer: &ImportedPeer,
+    options: &PeerImportOptions,
+) -> Result<PeerImport> {
+    let mut change = core.change(&peer.peer).await?;
+    let mut report = PeerImport::default();
+    import_addresses(core, &mut change, peer, options, &mut report).await?;
+    let at = core.at();
+    if let Some(key) = &peer.public_key {
+        let row = KeyRow::new(&peer.peer, key.clone());
+        if let Some(row) = kept("the public key", row, &mut report)? {
+            *change.row::<KeyRow>().await? = row;
+        }
+    }
+    if let Some(key) = &peer.private_key {
+        import_private_key(core, &mut change, key, options, &mut report).await?;
+    }
+    let protocols = change.row::<ProtocolRow>().await?;
+    kept("protocols", protocols.add(&peer.protocols, at.limits), &mut report)?;
+    for (name, value) in &peer.metadata {
+        let what = format!("metadata {name:?}");
+        let set = change.metadata(name, Some(typed(value)?)).await;
+        kept(&what, set, &mut report)?;
+    }
+    for ImportedTag { name, value, expiry } in &peer.tags {
+        let what = format!("tag {name:?}");
+        let value = u8::try_from(*value).unwrap_or(u8::MAX);
+        let Some(tag) = kept(&what, Tag::new(value, *expiry), &mut report)? else { continue };
+        let row = change.row::<TagRow>().await?;
+        kept(&what, row.merge([(name, Some(tag))], at.now, at.limits), &mut report)?;
+    }
+    report.addresses = change.row::<AddressRow>().await?.live(at.now).count();
+    change.commit().await?;
+    Ok(report)
+}
+
+async fn import_addresses(
+    core: &Core,
+    change: &mut Change<'_>,
+    peer: &ImportedPeer,
+    options: &PeerImportOptions,
+    report: &mut PeerImport,
+) -> Result<()> {
+    let (at, watermark_ttl) = (core.at(), core.options().watermark_ttl);
+    let row = change.row::<AddressRow>().await?;
+    let mut certified_ttl = None;
+    for address in &peer.addresses {
+        let ttl = lifetime(address, at.now, options);
+        if ttl == AddressTtl::For(Duration::ZERO) {
+            report.expired += 1;
+            continue;
+        }
+        if address.certified {
+            certified_ttl = certified_ttl.max(Some(ttl));
+        }
+        row.add(&peer.peer, std::slice::from_ref(&address.addr), ttl, AddressSource::User, at);
+    }
+    let Some(ImportedEnvelope { bytes, .. }) = &peer.envelope else { return Ok(()) };
+    let record = match VerifiedRecord::verify(bytes.clone()) {
+        Ok(record) if *record.peer() == peer.peer => record,
+        Ok(record) => {
+            report.left_out.push(format!("the signed record: it is of {}", record.peer()));
+            return Ok(());
+        }
+        Err(error) => {
+            report.left_out.push(format!("the signed record: {error}"));
+            return Ok(());
+        }
+    };
+    // Without a certified address that is left, what remains of the record is its number.
+    let ttl = certified_ttl.unwrap_or(AddressTtl::For(Duration::ZERO));
+    match row.consume(&record, ttl, watermark_ttl, at) {
+        Consumed::Older => {
+            report.left_out.push("the signed record: a newer one is known".to_owned())
+        }
+        Consumed::Differs => {
+            report
+                .left_out
+                .push("the signed record: another one of its number is known".to_owned());
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn lifetime(
+    address: &ImportedAddress,
+    now: std::time::SystemTime,
+    options: &PeerImportOptions,
+) -> AddressTtl {
+    match address.expiry {
+        None => AddressTtl::from(options.ttl),
+        Some(Expiry::NEVER) => AddressTtl::Permanent,
+        Some(expiry) => AddressTtl::from(expiry.remaining(now)),
+    }
+}
+
+async fn import_private_key(
+    core: &Core,
+    change: &mut Change<'_>,
+    key: &ImportedPrivateKey,
+    options: &PeerImportOptions,
+    report: &mut PeerImport,
+) -> Result<()> {
+    if !options.private_keys {
+        report.left_out.push("the private key: it was not asked for".to_owned());
+        return Ok(());
+    }
+    core.check_private_keys()?;
+    let row = PrivateKeyRow::from_protobuf(change.peer(), key.encoded());
+    if let Some(row) = kept("the private key", row, report)? {
+        *change.row::<PrivateKeyRow>().await? = row;
+    }
+    Ok(())
+}
+
+/// What was taken; what was refused for what it is goes into the report, and what failed is an error.
+fn kept<T>(what: &str, result: Result<T>, report: &mut PeerImport) -> Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind() == ErrorKind::InvalidInput => {
+            report.left_out.push(format!("{what}: {error}"));
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn typed(value: &ImportedValue) -> Result<MetadataValue> {
+    match value {
+        ImportedValue::Bytes(bytes) => Ok(MetadataValue::Bytes(bytes.clone())),
+        ImportedValue::Text(text) => MetadataValue::typed(text),
+        ImportedValue::Bool(flag) => MetadataValue::typed(flag),
+        ImportedValue::Int(number) => MetadataValue::typed(number),
+        ImportedValue::Uint(number) => MetadataValue::typed(number),
+        ImportedValue::Float(number) => MetadataValue::typed(number),
+    }
+}
+
+/// All that is known of a peer, to be taken in elsewhere; its private key only if asked for.
+pub(crate) async fn export(
+    core: &Core,
+    peer: &PeerId,
+    private_keys: bool,
+) -> Result<Option<ImportedPeer>> {
+    let now = core.now();
+    let row = core.read_once::<AddressRow>(peer).await?;
+    let mut exported = ImportedPeer::new(*peer);
+    for address in row.live(now) {
+        let ttl = match address.ttl() {
+            AddressTtl::For(ttl) => Some(ttl),
+            AddressTtl::Connected | AddressTtl::Permanent => None,
+        };
+        exported.addresses.push(ImportedAddress {
+            addr: address.addr().clone(),
+            ttl,
+            expiry: Some(address.expiry()),
+            connected: address.is_connected(),
+            certified: address.is_certified(),
+            last_seen: address.last_seen(),
+        });
+    }
+    let certified = exported.addresses.iter().any(|address| address.certified);
+    exported.envelope = row.record.as_ref().filter(|_| certified).map(|record| ImportedEnvelope {
+        bytes: record.envelope.clone(),
+        sequence: Some(record.sequence),
+    });
+    exported.public_key = core.read_once::<KeyRow>(peer).await?.key().cloned();
+    if private_keys {
+        let row = core.read_once::<PrivateKeyRow>(peer).await?;
+        exported.private_key = row
+            .keypair()
+            .zip(row.protobuf())
+            .map(|(keypair, protobuf)| ImportedPrivateKey::new(keypair.clone(), protobuf.to_vec()));
+    }
+    let protocols = core.read_once::<ProtocolRow>(peer).await?;
+    exported.protocols = protocols.iter().map(ToOwned::to_owned).collect();
+    for (name, value) in core.all_metadata(peer).await? {
+        exported.metadata.push((name, untyped(value)));
+    }
+    let tags = core.read_once::<TagRow>(peer).await?;
+    exported.tags = tags
+        .live(now)
+        .map(|(name, tag)| ImportedTag {
+            name: name.to_owned(),
+            value: u32::from(tag.value()),
+            expiry: tag.expiry(),
+        })
+        .collect();
+    let known = exported != ImportedPeer::new(*peer);
+    Ok(known.then_some(exported))
+}
+
+/// A value of a type that others have too; as it is stored, if it is of another.
+fn untyped(value: MetadataValue) -> ImportedValue {
+    if let MetadataValue::Bytes(bytes) = value {
+        return ImportedValue::Bytes(bytes);
+    }
+    let text = || value.decode().map(ImportedValue::Text);
+    let flag = || value.decode().map(ImportedValue::Bool);
+    let uint = || value.decode().map(ImportedValue::Uint);
+    let int = || value.decode().map(ImportedValue::Int);
+    let float = || value.decode().map(ImportedValue::Float);
+    let known: std::result::Result<_, Error> =
+        text().or_else(|_| flag()).or_else(|_| uint()).or_else(|_| int()).or_else(|_| float());
+    known.unwrap_or_else(|_| ImportedValue::Bytes(value.as_bytes().clone()))
+}
