@@ -2,7 +2,7 @@
 //!
 //! [`Datastore`] is what backends implement, [`DatastoreExt`] what users call, and
 //! [`MemoryDatastore`] the executable specification of both. Wrappers ([`Namespace`], [`ReadOnly`],
-//! [`Fault`], [`WriteBehind`]) are stores over any store.
+//! [`Fault`], [`WriteBehind`], [`Ttl`]) are stores over any store.
 //!
 //! ```
 //! # futures::executor::block_on(async {
@@ -54,7 +54,7 @@ pub use copy::{Copied, copy, frozen, verify};
 pub use datastore::Datastore;
 pub use entry_stream::{EntryStream, KeyStream};
 pub use error::{Error, ErrorKind, Outcome, Partial, Result};
-pub use expiry::{Due, Expiry, ExpiryIndex, ExpiryRound, ExpiryWriting};
+pub use expiry::{Due, Expiry, ExpiryIndex, ExpiryRound, ExpirySweeper, ExpiryWriting};
 pub use ext::{DatastoreExt, MANY_BYTES, MANY_OPS, MANY_READS, UPDATE_TRIES};
 pub use key::Key;
 pub use key_range::KeyRange;
@@ -64,7 +64,7 @@ pub use query::{Direction, Query, Scope, Select};
 pub use read::{Found, Version, Want};
 pub use wrappers::{
     Fault, FaultRule, Injected, Namespace, Operation, PendingWrites, Position, ReadOnly,
-    WriteBehind, WriteBehindOptions,
+    SweepReport, Ttl, TtlOptions, WriteBehind, WriteBehindOptions,
 };
 
 #[cfg(doctest)]

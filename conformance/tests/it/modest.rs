@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use datastore::{
     Batch, Capabilities, CheckReport, Condition, Conditions, Content, Datastore, Direction, Error,
-    ErrorKind, Found, Key, Op, Outcome, Page, PageBuilder, Query, Result, Select, Version, Want,
-    WriteBehind,
+    ErrorKind, Found, Key, Op, Outcome, Page, PageBuilder, Query, Result, Select, Ttl, Version,
+    Want, WriteBehind,
 };
 use datastore_conformance::{Scale, Suite};
 
@@ -21,6 +21,9 @@ pub(crate) fn suites() -> Vec<Suite> {
     let behind = |name, conditions| {
         Suite::new(move || async move { Ok(WriteBehind::new(Modest::new(conditions))) }).name(name)
     };
+    let over = |name, conditions| {
+        Suite::new(move || async move { Ttl::open(Modest::new(conditions)).await }).name(name)
+    };
     let busy = || async { Ok(crate::stacks::busy(Modest::new(Conditions::SingleKey))) };
     let suites = vec![
         suite("modest", Conditions::SingleKey),
@@ -28,6 +31,8 @@ pub(crate) fn suites() -> Vec<Suite> {
         suite("modest_unconditional", Conditions::Unsupported),
         behind("write_behind_modest", Conditions::SingleKey),
         behind("write_behind_modest_puts", Conditions::SinglePut),
+        over("ttl_modest", Conditions::SingleKey),
+        over("ttl_modest_puts", Conditions::SinglePut),
         Suite::new(busy).name("write_behind_modest_busy"),
     ];
     suites.into_iter().map(|suite| suite.scale(Scale::Small)).collect()

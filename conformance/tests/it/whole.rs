@@ -37,6 +37,7 @@ fn all_answer_alike() -> Result<(), Failed> {
         ("memory", Arc::new(|| async { Ok(MemoryDatastore::new()) })),
         ("stack", Arc::new(|| async { Ok(crate::stacks::stack()) })),
         ("write_behind", Arc::new(|| async { Ok(crate::stacks::write_behind_stack()) })),
+        ("ttl", Arc::new(crate::stacks::ttl_stack)),
         ("fjall", Arc::new(crate::fjall::fjall())),
         ("sqlite", Arc::new(crate::sqlite::sqlite())),
     ];

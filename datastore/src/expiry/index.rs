@@ -179,6 +179,11 @@ impl ExpiryIndex {
         }
     }
 
+    /// The key of the record that an entry is for, from the key of the entry.
+    pub(crate) fn record_of(&self, entry: &Key) -> Option<Key> {
+        Due::parse(&self.prefix, entry).map(|due| due.key().clone())
+    }
+
     fn put(&self, key: &Key, place: u64) -> Option<Op> {
         match entry_key(&self.prefix, place, key) {
             Ok(key) => Some(Op::Put { key, value: Bytes::new() }),

@@ -5,8 +5,10 @@ mod index;
 mod marks;
 mod moment;
 mod round;
+mod sweeper;
 
 pub use entry::Due;
 pub use index::{ExpiryIndex, ExpiryWriting};
 pub use moment::Expiry;
 pub use round::ExpiryRound;
+pub use sweeper::ExpirySweeper;
