@@ -10,6 +10,7 @@ use multiaddr::Multiaddr;
 use peerstore::{RecordError, VerifiedRecord, next_sequence};
 use sha2::{Digest, Sha256};
 
+use super::fixtures::{hex, json, list};
 use super::support::{Envelope, addrs, field, keypair, number_field, payload};
 
 const TCP: &str = "/ip4/192.0.2.1/tcp/4001";
@@ -117,6 +118,21 @@ fn a_key_is_required_whole() {
     // Protobuf merges the two halves into one message, wherever they are.
     let halves = [&field(1, data), rest, &field(1, kind)].concat();
     assert_eq!(VerifiedRecord::verify(halves).unwrap().sequence(), 7);
+}
+
+/// 0 is what protobuf reads of a number that is missing, and the number of RSA: the schema requires it.
+#[test]
+fn a_key_that_does_not_say_its_kind_is_not_one_of_rsa() {
+    let cases = json("go/envelopes.json");
+    let case = list(&cases["cases"]).iter().find(|case| case["key_type"] == "rsa-2048").unwrap();
+    let key = Keypair::from_protobuf_encoding(&hex(&case["private_key"])).unwrap();
+    let signed = Envelope::of(&key, payload(&key, 7, &[])).sign();
+    assert!(VerifiedRecord::verify(signed.clone()).is_ok());
+    let encoded = key.public().encode_protobuf();
+    let rest = signed.strip_prefix(&field(1, &encoded)[..]).unwrap();
+    let data = encoded.strip_prefix(&[8, 0]).unwrap();
+    let verified = VerifiedRecord::verify([&field(1, data), rest].concat());
+    assert!(matches!(verified, Err(RecordError::PublicKey(_))), "{verified:?}");
 }
 
 #[test]
