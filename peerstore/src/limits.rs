@@ -7,8 +7,6 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Peers. When there are more, those go first that were never proven and are worth the least.
-    pub peers: usize,
     /// Addresses of one peer that are not connected; the one that expires next goes first. 64, as go-libp2p.
     pub addresses: usize,
     /// Protocols of one peer; 1,024, as go-libp2p.
@@ -24,7 +22,6 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            peers: 1_000_000,
             addresses: 64,
             protocols: 1_024,
             metadata_bytes: 64 << 10,

@@ -59,21 +59,20 @@ pub enum GcStrategy {
 }
 
 impl PeerstoreOptions {
-    /// For a small device or a light client: 4 MiB of memory, 10,000 peers.
+    /// For a small device or a light client: 4 MiB of memory for rows, fewer addresses of each peer.
     pub fn small() -> Self {
-        let limits = Limits { peers: 10_000, ..Limits::default() };
+        let limits = Limits { addresses: 16, ..Limits::default() };
         Self { cache_bytes: 4 << 20, limits, ..Self::default() }
     }
 
-    /// For a server of the DHT: 256 MiB of memory, 10 million peers.
+    /// For a server of the DHT: 256 MiB of memory for rows.
     pub fn server() -> Self {
-        let limits = Limits { peers: 10_000_000, ..Limits::default() };
-        Self { cache_bytes: 256 << 20, limits, ..Self::default() }
+        Self { cache_bytes: 256 << 20, ..Self::default() }
     }
 }
 
 impl Default for PeerstoreOptions {
-    /// For a usual node: 32 MiB of memory, a million peers.
+    /// For a usual node: 32 MiB of memory for rows.
     fn default() -> Self {
         Self {
             cache_bytes: 32 << 20,

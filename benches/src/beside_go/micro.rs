@@ -34,7 +34,6 @@ impl Book {
         let mut options = PeerstoreOptions::default();
         options.gc.strategy = GcStrategy::Manual;
         options.limits.addresses = 0;
-        options.limits.peers = 0;
         // Half of the memory is for addresses.
         options.cache_bytes = (flags.cache * 2 * (500 + 200 * flags.addrs)) as u64;
         let peers =

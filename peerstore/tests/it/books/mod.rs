@@ -7,3 +7,4 @@ mod metadata;
 mod others;
 mod restarts;
 mod streams;
+mod transfer;

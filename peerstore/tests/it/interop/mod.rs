@@ -1,5 +1,5 @@
 mod export;
-mod fixture;
+pub(crate) mod fixture;
 mod go;
 mod go_damaged;
 mod hostile;

@@ -1,0 +1,132 @@
+//! Peers of other implementations, taken into a peerstore: what it answers is what was read from their rows.
+
+use std::collections::BTreeSet;
+use std::time::SystemTime;
+
+use datastore::Clock;
+use futures::TryStreamExt;
+use peerstore::interop::ImportedPeer;
+use peerstore::{PeerImportOptions, VerifiedRecord};
+
+use crate::interop::fixture::{at_secs, import, live, load, rows};
+use crate::support::{HOUR, World, addrs, keypair, peer};
+
+/// The peers of a fixture, and a world in which it is when the fixture was made.
+fn go() -> (Vec<ImportedPeer>, SystemTime, World) {
+    let peers = import(&rows(&load("go/pstoreds.json")["entries"])).peers;
+    let now = at_secs(load("go/pstoreds.expected.json")["now_unix"].as_u64().unwrap());
+    // What was connected when the rows were written counts against the cap now.
+    let world = World::fjall().with(|options| options.limits.addresses = 0);
+    world.clock.set_now(now);
+    (peers, now, world)
+}
+
+#[tokio::test]
+async fn addresses_of_go_peers_live_as_long_as_their_rows_say_over_restarts() {
+    let (peers, now, world) = go();
+    let open = world.open().await;
+    for peer in &peers {
+        open.peers.import(peer, &PeerImportOptions::default()).await.unwrap();
+    }
+    open.close().await;
+    for later in [0, 35 * 60, 2 * 3600, 365 * 86_400] {
+        let moment = now + std::time::Duration::from_secs(later);
+        world.clock.set_now(moment);
+        let open = world.open().await;
+        for collected in [false, true] {
+            for imported in &peers {
+                let found = open.peers.addresses().get(&imported.peer).await.unwrap();
+                let found: BTreeSet<_> = found.iter().map(ToString::to_string).collect();
+                let expected: BTreeSet<_> = live(imported, moment).into_iter().collect();
+                assert_eq!(found, expected, "{} after {later} s", imported.peer);
+            }
+            if !collected {
+                open.peers.collect().await.unwrap();
+            }
+        }
+        open.close().await;
+    }
+}
+
+#[tokio::test]
+async fn records_protocols_and_keys_of_go_peers_are_there_and_stay_verified() {
+    let (peers, _, world) = go();
+    let open = world.open().await;
+    let mut records = 0;
+    for imported in &peers {
+        let mut options = PeerImportOptions::default();
+        options.private_keys = true;
+        let report = open.peers.import(imported, &options).await.unwrap();
+        assert!(report.left_out.is_empty(), "{}: {:?}", imported.peer, report.left_out);
+        let id = imported.peer;
+        let mut protocols = imported.protocols.clone();
+        protocols.sort();
+        assert_eq!(open.peers.protocols().get(&id).await.unwrap(), protocols);
+        if let Some(key) = &imported.public_key {
+            assert_eq!(open.peers.keys().public(&id).await.unwrap().as_ref(), Some(key));
+        }
+        if let Some(key) = &imported.private_key {
+            let kept = open.peers.keys().private(&id).await.unwrap().unwrap();
+            assert_eq!(kept.public(), key.keypair().public());
+        }
+        if let Some(record) = open.peers.addresses().record(&id).await.unwrap() {
+            records += 1;
+            assert_eq!(record, imported.envelope.as_ref().unwrap().bytes);
+            assert_eq!(VerifiedRecord::verify(record).unwrap().peer(), &id);
+        }
+    }
+    assert!(records > 0);
+    let again = open.peers.peers().try_collect::<Vec<_>>().await.unwrap();
+    let known: BTreeSet<_> = peers.iter().map(|peer| peer.peer).collect();
+    assert!(again.iter().all(|peer| known.contains(peer)));
+    open.close().await;
+}
+
+#[tokio::test]
+async fn what_is_exported_can_be_taken_in_elsewhere() {
+    for world in World::all() {
+        let open = world.open().await;
+        let record = VerifiedRecord::seal(&keypair(1), 5, &addrs(2)).unwrap();
+        open.peers.addresses().consume(record.envelope().clone(), HOUR).await.unwrap();
+        open.peers.addresses().add(&peer(1), &addrs(4), 2 * HOUR).await.unwrap();
+        open.peers.protocols().add(&peer(1), &["/a"]).await.unwrap();
+        open.peers.metadata().put_typed(&peer(1), "n", &7_u64).await.unwrap();
+        open.peers.metadata().put_bytes(&peer(1), "b", vec![0, 255]).await.unwrap();
+        open.peers.tags().set(&peer(1), "t", 9, Some(HOUR)).await.unwrap();
+        let exported = open.peers.export(&peer(1), false).await.unwrap().unwrap();
+        assert!(exported.private_key.is_none());
+        assert!(open.peers.export(&peer(2), false).await.unwrap().is_none());
+        let other = World::memory();
+        other.clock.set_now(world.clock.now());
+        let target = other.open().await;
+        let report = target.peers.import(&exported, &PeerImportOptions::default()).await.unwrap();
+        assert_eq!((report.addresses, report.expired), (4, 0));
+        assert!(report.left_out.is_empty(), "{:?}", report.left_out);
+        let mut twice = target.peers.export(&peer(1), false).await.unwrap().unwrap();
+        // Lifetimes are counted from when they are taken in; moments are what they were.
+        let moments = |peer: &ImportedPeer| -> BTreeSet<_> {
+            let addresses = peer.addresses.iter();
+            addresses.map(|known| (known.addr.to_string(), known.expiry, known.certified)).collect()
+        };
+        assert_eq!(moments(&twice), moments(&exported));
+        twice.addresses.clone_from(&exported.addresses);
+        assert_eq!(twice, exported);
+        open.close().await;
+        target.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_does_not_verify_is_left_out_and_named() {
+    let world = World::memory();
+    let open = world.open().await;
+    let record = VerifiedRecord::seal(&keypair(2), 5, &addrs(2)).unwrap();
+    open.peers.addresses().consume(record.envelope().clone(), HOUR).await.unwrap();
+    let mut exported = open.peers.export(&peer(2), false).await.unwrap().unwrap();
+    exported.peer = peer(1);
+    let report = open.peers.import(&exported, &PeerImportOptions::default()).await.unwrap();
+    assert_eq!(report.left_out.len(), 1, "{:?}", report.left_out);
+    assert!(open.peers.addresses().record(&peer(1)).await.unwrap().is_none());
+    assert_eq!(open.peers.addresses().get(&peer(1)).await.unwrap().len(), 2);
+    open.close().await;
+}
