@@ -37,7 +37,12 @@ struct Reader<'e> {
 impl Reader<'_> {
     fn gather(&mut self, entries: impl Iterator<Item = Guard>) -> Result<()> {
         for entry in entries {
-            let (key, content) = self.content(entry)?;
+            // The value of what begins the next page is not read for this one.
+            let (key, content) = if self.page.is_full() {
+                (entry.key().map_err(errors::engine)?, Content::Nothing)
+            } else {
+                self.content(entry)?
+            };
             if self.page.push(&key, content).is_break() {
                 break;
             }
@@ -49,10 +54,9 @@ impl Reader<'_> {
         Ok(())
     }
 
+    #[inline]
     fn content(&self, entry: Guard) -> Result<(Slice, Content)> {
-        // The value of what begins the next page is not read for this one.
-        let select = if self.page.is_full() { Select::Keys } else { self.select };
-        match (select, self.sizes_apart) {
+        match (self.select, self.sizes_apart) {
             (Select::Keys, _) => Ok((entry.key().map_err(errors::engine)?, Content::Nothing)),
             (Select::Sizes, Some((engine, snapshot))) => {
                 let key = entry.key().map_err(errors::engine)?;

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::ops::Range;
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -130,6 +131,32 @@ impl Key {
     pub(crate) fn trusted(encoded: Bytes) -> Self {
         debug_assert!(is_valid(&encoded));
         Self(encoded)
+    }
+}
+
+/// Keys that lie one after the other in one buffer, which they go on sharing.
+///
+/// They are looked at all at once: one by one, that takes a good part of what gathering a page takes.
+pub(crate) struct JoinedKeys {
+    joined: Bytes,
+    /// Whether no segment in there can be wrong, so long as each key begins with a slash.
+    plain: bool,
+}
+
+impl JoinedKeys {
+    pub(crate) fn new(joined: Bytes) -> Self {
+        // A slash at the end of one key stands before that at the start of the next.
+        let plain = joined.last() != Some(&b'/') && !has_odd_segment(&joined);
+        Self { joined, plain }
+    }
+
+    /// The key that lies there. If one of them all is none, this is an error for one at least.
+    pub(crate) fn key(&self, at: Range<usize>) -> Result<Key> {
+        let encoded = self.joined.slice(at);
+        if self.plain && encoded.first() == Some(&b'/') && encoded.len() <= Key::MAX_LEN {
+            return Ok(Key(encoded));
+        }
+        Key::from_bytes(encoded)
     }
 }
 
@@ -297,7 +324,7 @@ fn invalid(encoded: &[u8], flaw: Flaw) -> Error {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Key, check, is_valid};
+    use super::{JoinedKeys, Key, check, is_valid};
 
     fn nearly_keys() -> impl Strategy<Value = Vec<u8>> {
         prop::collection::vec(prop::sample::select(b"//..a\xff".as_slice()), 0..9)
@@ -308,6 +335,34 @@ mod tests {
         fn the_constant_check_agrees_with_the_one_at_run_time(encoded in nearly_keys()) {
             prop_assert_eq!(is_valid(&encoded), check(&encoded).is_ok());
         }
+    }
+
+    proptest! {
+        #[test]
+        fn joined_keys_are_refused_if_and_only_if_one_of_them_is_none(
+            keys in prop::collection::vec(nearly_keys(), 0..5),
+            plain in prop::collection::vec("(/[a-c]{1,20}){1,3}", 0..5),
+        ) {
+            let plain = plain.into_iter().map(String::into_bytes);
+            let keys: Vec<Vec<u8>> = plain.chain(keys).collect();
+            let joined = JoinedKeys::new(keys.concat().into());
+            let mut start = 0;
+            let found: Result<Vec<Key>, _> = keys.iter().map(|key| {
+                let at = start..start + key.len();
+                start = at.end;
+                joined.key(at)
+            }).collect();
+            let expected: Result<Vec<Key>, _> = keys.iter().map(Key::new).collect();
+            prop_assert_eq!(found.ok(), expected.ok());
+        }
+    }
+
+    #[test]
+    fn a_joined_key_that_is_too_long_is_refused() {
+        let long = [b"/".as_slice(), &vec![b'a'; Key::MAX_LEN]].concat();
+        let joined = JoinedKeys::new([b"/a".as_slice(), &long].concat().into());
+        assert!(joined.key(0..2).is_ok());
+        assert!(joined.key(2..2 + long.len()).is_err());
     }
 
     #[test]

@@ -1,7 +1,8 @@
 use std::ops::ControlFlow;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
+use crate::key::JoinedKeys;
 use crate::{Direction, Error, ErrorKind, Key, Query, Result};
 
 /// Some entries of a query, in its order, and where it goes on.
@@ -98,9 +99,10 @@ impl Entry {
 /// ```
 #[derive(Debug)]
 pub struct PageBuilder {
-    keys: BytesMut,
-    entries: Vec<Entry>,
-    flaw: Option<Error>,
+    /// The keys, one after the other.
+    keys: Vec<u8>,
+    /// Where the key of each entry ends, and what belongs to it.
+    contents: Vec<(usize, Content)>,
     bytes: usize,
     max_entries: usize,
     end: End,
@@ -129,9 +131,8 @@ impl PageBuilder {
         let max_entries = query.limit.unwrap_or(usize::MAX).min(Self::MAX_ENTRIES);
         let guess = max_entries.min(256);
         Self {
-            keys: BytesMut::with_capacity(guess * 48),
-            entries: Vec::with_capacity(guess),
-            flaw: None,
+            keys: Vec::with_capacity(guess * 48),
+            contents: Vec::with_capacity(guess),
             bytes: 0,
             max_entries,
             end: End::OfQuery,
@@ -139,28 +140,24 @@ impl PageBuilder {
     }
 
     /// Whether the page takes no more; a store can ask before it fetches a value.
+    #[inline]
     pub fn is_full(&self) -> bool {
-        self.entries.len() >= self.max_entries || self.bytes >= Self::MAX_BYTES
+        self.contents.len() >= self.max_entries || self.bytes >= Self::MAX_BYTES
     }
 
     /// Appends an entry, or breaks, leaving it out, if the page is full: there is a next page.
+    #[inline]
     pub fn push(&mut self, key: &[u8], content: Content) -> ControlFlow<()> {
         if self.is_full() {
             self.end = End::Full;
             return ControlFlow::Break(());
         }
         self.keys.extend_from_slice(key);
-        // A part of the buffer: it is allocated anew only once it is used up.
-        match stored_key(self.keys.split().freeze()) {
-            Ok(key) => {
-                self.bytes += key.as_bytes().len();
-                if let Content::Value(value) = &content {
-                    self.bytes += value.len();
-                }
-                self.entries.push(Entry::new(key, content));
-            }
-            Err(flaw) => self.flaw = Some(flaw),
+        self.bytes += key.len();
+        if let Content::Value(value) = &content {
+            self.bytes += value.len();
         }
+        self.contents.push((self.keys.len(), content));
         ControlFlow::Continue(())
     }
 
@@ -175,23 +172,25 @@ impl PageBuilder {
     /// # Errors
     /// [`ErrorKind::Corrupt`] if what was pushed is not a key.
     pub fn finish(self) -> Result<Page> {
-        let Self { keys: _, entries, flaw, bytes: _, max_entries: _, end } = self;
-        if let Some(flaw) = flaw {
-            return Err(flaw);
+        let Self { keys, contents, bytes: _, max_entries: _, end } = self;
+        let keys = JoinedKeys::new(keys.into());
+        let mut entries = Vec::with_capacity(contents.len());
+        let mut start = 0;
+        for (end, content) in contents {
+            entries.push(Entry::new(keys.key(start..end).map_err(corrupt)?, content));
+            start = end;
         }
         let next = match end {
             End::OfQuery => None,
             End::Full => entries.last().map(|entry| entry.key.detached()),
-            End::At(last) => Some(stored_key(last)?),
+            End::At(last) => Some(Key::from_bytes(last).map_err(corrupt)?),
         };
         Ok(Page { entries, next })
     }
 }
 
-fn stored_key(encoded: Bytes) -> Result<Key> {
-    Key::from_bytes(encoded).map_err(|error| {
-        Error::new(ErrorKind::Corrupt, "the store holds a key that is not one").with_source(error)
-    })
+fn corrupt(error: Error) -> Error {
+    Error::new(ErrorKind::Corrupt, "the store holds a key that is not one").with_source(error)
 }
 
 impl Direction {
