@@ -1,4 +1,4 @@
-use std::io;
+use std::io::{self, Read};
 
 use datastore::{Error, ErrorKind, MANY_BYTES, MANY_OPS};
 
@@ -66,6 +66,17 @@ impl Batcher {
             return Some(Message::Batch(std::mem::take(&mut self.batch)));
         }
         self.end.take().map(Message::End)
+    }
+
+    /// As [`CarDecoder::read_missing`]; whatever ends the source is what the next message says.
+    pub(super) fn read_missing(&mut self, source: &mut impl Read, most: usize) -> bool {
+        match self.decoder.read_missing(source, most) {
+            None => return false,
+            Some(Ok(true)) => {}
+            Some(Ok(false)) => self.finish(),
+            Some(Err(error)) => self.fail(error),
+        }
+        true
     }
 
     /// Says that the source has no more bytes.

@@ -1,3 +1,5 @@
+use std::io::{self, Read};
+
 use bytes::Bytes;
 use cid::Cid;
 
@@ -152,6 +154,28 @@ impl CarDecoder {
     /// How many bytes of the file were taken.
     pub fn position(&self) -> u64 {
         self.at
+    }
+
+    /// Reads what is missing of a long section from `source` straight to where it belongs: `most` bytes at
+    /// most, and all but the last, with which [`decode`](Self::decode) ends the section. Answers whether the
+    /// source had that many; `None`, and nothing was read, if no such section is under way.
+    pub(super) fn read_missing(
+        &mut self,
+        source: &mut impl Read,
+        most: usize,
+    ) -> Option<io::Result<bool>> {
+        let State::Frame { next: Frame::Section, start: _, len, buf } = &mut self.state else {
+            return None;
+        };
+        let wanted = (*len - buf.len()).saturating_sub(1).min(most);
+        if wanted < LEAST_READ {
+            return None;
+        }
+        set_aside(buf, *len);
+        let before = buf.len();
+        let read = source.take(wanted as u64).read_to_end(buf);
+        self.at += (buf.len() - before) as u64;
+        Some(read.map(|read| read == wanted))
     }
 
     fn step(&mut self, input: &mut &[u8]) -> Result<Option<CarEvent>, CarError> {
@@ -361,6 +385,9 @@ const MAX_CID_LEN: usize = 4 * 9 + crate::MAX_DIGEST_LEN;
 /// What is set aside for a frame before its bytes come; more than the blocks have that people write.
 const SET_ASIDE: usize = 2 << 20;
 
+/// Less than this is not worth a read of its own.
+const LEAST_READ: usize = 16 << 10;
+
 enum Gathered<'b> {
     Borrowed(&'b [u8]),
     Owned(Vec<u8>),
@@ -375,11 +402,15 @@ impl Gathered<'_> {
     }
 }
 
-/// Moves bytes from the front of `input` to `buf` until that has `len`; answers how many.
-fn gather(buf: &mut Vec<u8>, len: usize, input: &mut &[u8]) -> u64 {
+fn set_aside(buf: &mut Vec<u8>, len: usize) {
     if buf.capacity() == 0 {
         buf.reserve_exact(len.min(SET_ASIDE));
     }
+}
+
+/// Moves bytes from the front of `input` to `buf` until that has `len`; answers how many.
+fn gather(buf: &mut Vec<u8>, len: usize, input: &mut &[u8]) -> u64 {
+    set_aside(buf, len);
     let missing = (len - buf.len()).min(input.len());
     let taken = input.split_off(..missing).unwrap_or_default();
     buf.extend_from_slice(taken);

@@ -68,7 +68,7 @@ impl Blockstore {
     /// the file. Nothing after the data of a CARv2 is read.
     ///
     /// Dropped or killed, it leaves the batches that were committed, and can be run again. The thread ends
-    /// with the read that it is in.
+    /// with the read that it is in; where `source` was quick to answer, with 128 KiB of reads at most.
     ///
     /// # Errors
     /// [`ImportError`], with what was kept. Its kind is [`ErrorKind::InvalidInput`] where the file is

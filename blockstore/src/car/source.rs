@@ -43,22 +43,32 @@ where
 /// More than the pipe of a kernel or one read-ahead, less than a processor's cache.
 const READ_LEN: usize = 128 << 10;
 
+/// What is read after a part of a long section went straight to its place: its end, and the start of the next,
+/// which is likely to be as long.
+const SHORT_LEN: usize = 4 << 10;
+
 fn read_all<R: Read>(mut source: R, mut batcher: Batcher, mut sender: mpsc::Sender<Message>) {
     let mut buf = vec![0; READ_LEN];
+    let (mut asked, mut quick) = (READ_LEN, false);
     // Not found out by sending alone: a slow source may be long in filling a batch.
     while !sender.is_closed() {
-        let mut input: &[u8] = match source.read(&mut buf) {
-            Ok(0) => {
-                batcher.finish();
-                &[]
+        let mut input: &[u8] = &[];
+        // Waiting for all of it, so only of a source that gave all that it was asked for.
+        if quick && batcher.read_missing(&mut source, READ_LEN) {
+            asked = SHORT_LEN;
+        } else {
+            let buf = buf.get_mut(..asked).unwrap_or_default();
+            match source.read(buf) {
+                Ok(0) => batcher.finish(),
+                Ok(len) => {
+                    quick = len == asked;
+                    asked = READ_LEN;
+                    input = buf.get(..len).unwrap_or_default();
+                }
+                Err(error) if error.kind() == IoErrorKind::Interrupted => continue,
+                Err(error) => batcher.fail(error),
             }
-            Ok(len) => buf.get(..len).unwrap_or_default(),
-            Err(error) if error.kind() == IoErrorKind::Interrupted => continue,
-            Err(error) => {
-                batcher.fail(error);
-                &[]
-            }
-        };
+        }
         while let Some(message) = batcher.next(&mut input) {
             let last = matches!(message, Message::End(_));
             if block_on(sender.send(message)).is_err() || last {

@@ -176,17 +176,70 @@ fn a_source_that_breaks_is_unavailable_and_what_came_is_kept() {
         assert_eq!(error.kept().blocks, 2);
         assert!(error.cause().to_string().contains(&cut.to_string()), "{:?}", error.cause());
 
-        struct Broken;
-        impl Read for Broken {
-            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-                Err(io::Error::other("unplugged"))
-            }
-        }
         let source = Cursor::new(file[..cut].to_vec()).chain(Broken);
         let store = memory().await;
         let error = store.import_car(source, ImportOptions::new()).await.unwrap_err();
         assert_eq!((error.kind(), error.kept().blocks), (ErrorKind::Unavailable, 2));
         assert_eq!(all(&store).await.len(), 2);
+    });
+}
+
+/// A source that fails.
+struct Broken;
+
+impl Read for Broken {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::Error::other("unplugged"))
+    }
+}
+
+/// Sections that take one read, several, or parts of one.
+const LONG: [usize; 8] =
+    [300 << 10, 10, 150 << 10, 1 << 20, 128 << 10, (128 << 10) - 1, 20 << 10, 2 << 20];
+
+#[test]
+fn long_sections_are_read_alike_from_any_source() {
+    block_on(async {
+        let blocks = blocks_of_sizes(LONG);
+        let file = car_of(&blocks);
+        let imported = import(&file, ImportOptions::new).await.unwrap();
+        assert_eq!((imported.blocks, imported.position), (8, file.len() as u64));
+        assert_eq!(imported.stored.bytes, LONG.iter().sum::<usize>() as u64);
+
+        // As the data of a CARv2, with something behind it that is not read.
+        let numbers = [0, 0, 51, file.len() as u64, 51 + file.len() as u64];
+        let mut v2 = b"\x0a\xa1\x67version\x02".to_vec();
+        v2.extend(numbers.into_iter().flat_map(u64::to_le_bytes));
+        v2.extend([&file[..], &[1; 200_000]].concat());
+        let imported = import(&v2, ImportOptions::new).await.unwrap();
+        assert_eq!((imported.version, imported.blocks), (2, 8));
+        assert_eq!(imported.position, 51 + file.len() as u64);
+    });
+}
+
+#[test]
+fn a_long_section_that_is_cut_short_is_named_with_what_came_before_it() {
+    block_on(async {
+        let blocks = blocks_of_sizes(LONG);
+        let file = car_of(&blocks);
+        let found = decode(&file).blocks;
+        for (number, (block, len)) in found.iter().zip(LONG).enumerate() {
+            let start = block.data_offset as usize;
+            for cut in [start + len - 1, start + len / 2, start + 1] {
+                let error = import(&file[..cut], ImportOptions::new).await.unwrap_err();
+                assert_eq!(error.offset(), Some(block.offset), "cut at {cut}");
+                assert_eq!(error.kept().blocks, number as u64);
+                assert_eq!(error.kind(), ErrorKind::InvalidInput);
+
+                let source = Cursor::new(file[..cut].to_vec()).chain(Broken);
+                let error = memory().await.import_car(source, ImportOptions::new()).await;
+                let error = error.unwrap_err();
+                assert_eq!((error.kind(), error.offset()), (ErrorKind::Unavailable, None));
+                assert_eq!(error.kept().blocks, number as u64);
+                let cause = error.cause().to_string();
+                assert!(cause.ends_with(&format!("byte {cut}")), "{cause}");
+            }
+        }
     });
 }
 
