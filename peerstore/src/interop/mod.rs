@@ -24,6 +24,8 @@
 //! base32, `<id>` the id's bytes. Go's rows and those of the books of js lie below the same prefixes and
 //! differ in that part alone.
 //!
+//! How to come by the rows of a node: `docs/import.md`.
+//!
 //! # Examples
 //! ```
 //! use peerstore::interop::Importer;

@@ -14,12 +14,13 @@ use super::{PROTOCOLS, gob};
 /// Writes a peer as the rows of go-libp2p's pstoreds.
 ///
 /// An address without times gets an hour from `now`. Go writes addresses in the order of their expiry,
-/// and so does this. A set of two protocols or more has no order in Go; here they are sorted. Integers
-/// become Go's `int` and `uint64`. Rows of an older index of what expires are not written: Go builds it.
+/// and so does this. A set of two protocols or more has no order in Go; here they are sorted. Whole
+/// numbers become Go's `int` and `uint64`. Go builds its index of what expires itself. A private key is
+/// written where the peer that is handed in has one.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidKey`](datastore::ErrorKind::InvalidKey) never comes of a peer; a name of metadata
-/// that is no key of Go's is left out.
+/// None for any peer: what cannot be a key is left out. A key that could not be made all the same would
+/// be [`ErrorKind::InvalidKey`](datastore::ErrorKind::InvalidKey).
 pub fn to_go(peer: &ImportedPeer, now: SystemTime) -> Result<Exported> {
     let id = BASE32_NOPAD.encode(&peer.peer.to_bytes());
     let mut exported = Exported::default();

@@ -20,7 +20,8 @@ use crate::layout;
 /// Metadata of js is bytes: texts become UTF-8, numbers and truth values are left out.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidKey`](datastore::ErrorKind::InvalidKey) never comes of a peer.
+/// None for any peer. A key that could not be made all the same would be
+/// [`ErrorKind::InvalidKey`](datastore::ErrorKind::InvalidKey).
 pub fn to_js(peer: &ImportedPeer, now: SystemTime) -> Result<Exported> {
     let mut left_out = Vec::new();
     let mut metadata = Vec::new();

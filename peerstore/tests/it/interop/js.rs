@@ -13,17 +13,17 @@ use super::fixture::{
 fn every_field_is_the_one_that_js_answers() {
     let imported = import(&rows(&load("js/peerstore.json")["rows"]));
     assert_eq!(imported.skipped, []);
-    assert_eq!(imported.peers.len(), 20);
+    assert_eq!(imported.peers.len(), load("js/peerstore.json")["rows"].as_array().unwrap().len());
     let peers = by_peer(&imported);
     let expected = load("js/peerstore.expected.json");
     let own = text(&expected["self"]);
     let now = at_millis(expected["at_dump"]["now"].as_u64().unwrap());
-    let mut answered = 0;
+    let mut answered = Vec::new();
     for (id, answer) in expected["at_dump"]["peers"].as_object().unwrap() {
         let Some(answer) = answer["get"].get("ok") else {
             continue;
         };
-        answered += 1;
+        answered.push(id.clone());
         let peer = peers[id];
         assert_eq!(peer.peer.to_string(), text(&answer["peer_id"]));
         assert_eq!(public_key(peer), text(&answer["public_key"]), "{id}");
@@ -53,7 +53,9 @@ fn every_field_is_the_one_that_js_answers() {
         ours.sort();
         assert_eq!(ours, theirs, "{id}");
     }
-    assert_eq!(answered, 18);
+    let mut there = texts(&expected["at_dump"]["all"]);
+    there.push(own);
+    assert_eq!(sorted(answered), sorted(there));
 }
 
 #[test]
@@ -96,7 +98,7 @@ fn the_sequence_that_an_envelope_claims_is_told() {
         let record = libp2p_core::PeerRecord::from_signed_envelope_interop(signed).unwrap();
         assert_eq!(envelope.sequence, Some(record.seq()));
     }
-    assert_eq!(envelopes, 3);
+    assert!(envelopes > 0);
 }
 
 pub(super) fn metadata(peer: &ImportedPeer) -> Vec<(String, String)> {
