@@ -153,8 +153,8 @@ impl<S: Datastore> Ttl<S> {
     /// As [`put_with_ttl`](Self::put_with_ttl), for a caller who knows the expiry that the value has now, as the
     /// call that set it answered: nothing is read.
     ///
-    /// If the value has an earlier expiry than `known`, or none, the new one may never be swept, although it
-    /// expires.
+    /// If there is no such value, or it has another expiry, the new one still ends in time for whoever reads, but
+    /// may be swept late, or never.
     ///
     /// # Errors
     /// As [`Datastore::commit`].
