@@ -120,7 +120,7 @@ async fn import_addresses(
     let ttl = certified_ttl.unwrap_or(AddressTtl::For(Duration::ZERO));
     match row.consume(&record, ttl, watermark_ttl, at) {
         Consumed::Older => {
-            report.left_out.push("the signed record: a newer one is known".to_owned())
+            report.left_out.push("the signed record: a newer one is known".to_owned());
         }
         Consumed::Differs => {
             report

@@ -28,7 +28,7 @@ pub(super) fn fast_id(peer: usize) -> Result<PeerId> {
 pub(super) fn addrs_of(peer: usize, n: usize) -> Vec<Multiaddr> {
     let byte = |number: usize| (number & 255) as u8;
     let addr = |n: usize| {
-        let ip = [byte(11 + (peer >> 16 & 127)), byte(peer >> 8), byte(peer), byte(n)];
+        let ip = [byte(11 + ((peer >> 16) & 127)), byte(peer >> 8), byte(peer), byte(n)];
         let tcp = Protocol::Tcp(4001 + n as u16);
         Multiaddr::empty().with(Protocol::Ip4(ip.into())).with(tcp)
     };
@@ -48,7 +48,7 @@ pub(super) fn missing_key(n: usize) -> Result<Key> {
 fn text(n: usize) -> String {
     let mut random = Pcg::new(n as u64, 99);
     let head = random.next().to_be_bytes();
-    let tail = (n as u64 | random.next() << 32).to_be_bytes();
+    let tail = (n as u64 | (random.next() << 32)).to_be_bytes();
     let digits: String =
         head.iter().take(6).chain(&tail).map(|byte| format!("{byte:02x}")).collect();
     format!("/{:03x}/{}", n / 4096, digits.get(..27).unwrap_or(&digits))

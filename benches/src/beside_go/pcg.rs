@@ -3,13 +3,13 @@
 #[derive(Debug)]
 pub(super) struct Pcg(u128);
 
-const MULTIPLIER: u128 = 2_549_297_995_355_413_924 << 64 | 4_865_540_595_714_422_341;
-const INCREMENT: u128 = 6_364_136_223_846_793_005 << 64 | 1_442_695_040_888_963_407;
+const MULTIPLIER: u128 = (2_549_297_995_355_413_924 << 64) | 4_865_540_595_714_422_341;
+const INCREMENT: u128 = (6_364_136_223_846_793_005 << 64) | 1_442_695_040_888_963_407;
 const CHEAP: u64 = 0xda94_2042_e4dd_58b5;
 
 impl Pcg {
     pub(super) fn new(high: u64, low: u64) -> Self {
-        Self(u128::from(high) << 64 | u128::from(low))
+        Self((u128::from(high) << 64) | u128::from(low))
     }
 
     pub(super) fn next(&mut self) -> u64 {
@@ -23,7 +23,7 @@ impl Pcg {
 
     /// A number below `n`.
     pub(super) fn below(&mut self, n: usize) -> usize {
-        (u128::from(self.next()) * n as u128 >> 64) as usize
+        ((u128::from(self.next()) * n as u128) >> 64) as usize
     }
 
     /// The numbers below `n`, shuffled.
