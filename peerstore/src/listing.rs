@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::pin::Pin;
 
 use bytes::Bytes;
-use datastore::{DatastoreExt, Key, Query, Result};
+use datastore::{DatastoreExt, ErrorKind, Key, Query, Result};
 use futures::stream::{BoxStream, Peekable, Stream, StreamExt, TryStreamExt, try_unfold};
 use libp2p_identity::PeerId;
 
@@ -60,7 +60,7 @@ pub(crate) async fn page(core: &Core, query: &PeerQuery) -> Result<PeerPage> {
     let mut peers = std::pin::pin!(known(core, after.as_ref()));
     let mut looked_at = 0;
     while let Some(peer) = peers.try_next().await? {
-        if matches(core, query, &peer).await? {
+        if readable(matches(core, query, &peer).await)?.unwrap_or_default() {
             page.peers.push(peer);
         }
         looked_at += 1;
@@ -205,6 +205,17 @@ fn lives(core: &Core, peer: &PeerId, value: Option<&Bytes>) -> bool {
     row.is_some_and(|row| row.is_ok_and(|row| row.live(core.now()).next().is_some()))
 }
 
+/// What was read; of a row that a later release wrote, nothing, so that it hides no other peer.
+pub(crate) fn readable<T>(row: Result<T>) -> Result<Option<T>> {
+    match row {
+        Err(error) if error.kind() == ErrorKind::Incompatible => {
+            tracing::warn!(%error, "a row is passed over");
+            Ok(None)
+        }
+        other => other.map(Some),
+    }
+}
+
 /// Peers to begin with after a start.
 pub(crate) async fn bootstrap_candidates(core: &Core, n: usize) -> Result<Vec<BootstrapCandidate>> {
     core.check_open()?;
@@ -213,9 +224,13 @@ pub(crate) async fn bootstrap_candidates(core: &Core, n: usize) -> Result<Vec<Bo
     let mut keys = core.store().query_keys(layout::all(Book::Reputation));
     while let Some(key) = keys.try_next().await? {
         let Some(peer) = layout::peer_of(key.last_segment()) else { continue };
-        let reputation = core.read_once::<ReputationRow>(&peer).await?;
+        let Some(reputation) = readable(core.read_once::<ReputationRow>(&peer).await)? else {
+            continue;
+        };
         if reputation.is_proven() {
-            let addresses = core.read_once::<AddressRow>(&peer).await?;
+            let Some(addresses) = readable(core.read_once::<AddressRow>(&peer).await)? else {
+                continue;
+            };
             candidates.offer(peer, &reputation, addresses.live(now).map(Address::addr));
         }
     }

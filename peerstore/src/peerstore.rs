@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use datastore::{Clock, Datastore, Result, SystemClock};
+use datastore::{Clock, Datastore, ExpirySweeper, Result, SystemClock};
 use futures::Stream;
 use libp2p_identity::PeerId;
 
@@ -9,7 +9,7 @@ use crate::books::{
     AddressBook, KeyBook, MetadataBook, OwnRecord, ProtocolBook, ReputationBook, TagBook,
 };
 use crate::events::PeerEvents;
-use crate::gc::{self, Collector, GcReport};
+use crate::gc::{self, GcReport};
 use crate::interop::ImportedPeer;
 use crate::listing::{self, PeerPage, PeerQuery};
 use crate::options::{GcStrategy, PeerstoreOptions};
@@ -27,7 +27,8 @@ pub struct Peerstore {
 #[derive(Debug)]
 struct Shared {
     core: Arc<Core>,
-    collector: Collector,
+    // `None` if collections are called for.
+    collector: Option<ExpirySweeper>,
 }
 
 impl Peerstore {
@@ -55,8 +56,8 @@ impl Peerstore {
         let strategy = options.gc.strategy;
         let core = Arc::new(Core::open(store, clock, options).await?);
         let collector = match strategy {
-            GcStrategy::Interval => Collector::start(&core)?,
-            GcStrategy::Manual => Collector::none(),
+            GcStrategy::Interval => Some(gc::start(&core)?),
+            GcStrategy::Manual => None,
         };
         Ok(Self { shared: Arc::new(Shared { core, collector }) })
     }
@@ -184,7 +185,9 @@ impl Peerstore {
         if !self.core().shut() {
             return Ok(());
         }
-        self.shared.collector.stop();
+        if let Some(collector) = &self.shared.collector {
+            collector.stop().await;
+        }
         self.core().events().end();
         self.core().store().sync().await
     }

@@ -22,6 +22,11 @@ pub(crate) trait Row: Clone + Debug + Default + PartialEq + Send + Sync + 'stati
     /// Whether it says nothing: such a row is not stored.
     fn is_empty(&self) -> bool;
 
+    /// Whether it says something of the peer itself.
+    fn is_known(&self) -> bool {
+        !self.is_empty()
+    }
+
     /// When a part of it ends first.
     fn expiry(&self) -> Expiry {
         Expiry::NEVER

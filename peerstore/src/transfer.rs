@@ -33,6 +33,9 @@ impl Default for PeerImportOptions {
     }
 }
 
+/// For how long what was connected is kept: [`AddressTtl::RECENTLY_CONNECTED`].
+const RECENTLY: Duration = Duration::from_secs(15 * 60);
+
 /// What became of a peer that was taken in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -92,17 +95,15 @@ async fn import_addresses(
 ) -> Result<()> {
     let (at, watermark_ttl) = (core.at(), core.options().watermark_ttl);
     let row = change.row::<AddressRow>().await?;
-    let mut certified_ttl = None;
     for address in &peer.addresses {
         let ttl = lifetime(address, at.now, options);
         if ttl == AddressTtl::For(Duration::ZERO) {
             report.expired += 1;
             continue;
         }
-        if address.certified {
-            certified_ttl = certified_ttl.max(Some(ttl));
-        }
-        row.add(&peer.peer, std::slice::from_ref(&address.addr), ttl, AddressSource::User, at);
+        // Nobody says who said the others.
+        let source = if address.certified { AddressSource::Signed } else { AddressSource::Routing };
+        row.add(&peer.peer, std::slice::from_ref(&address.addr), ttl, source, at);
     }
     let Some(ImportedEnvelope { bytes, .. }) = &peer.envelope else { return Ok(()) };
     let record = match VerifiedRecord::verify(bytes.clone()) {
@@ -116,8 +117,9 @@ async fn import_addresses(
             return Ok(());
         }
     };
-    // Without a certified address that is left, what remains of the record is its number.
-    let ttl = certified_ttl.unwrap_or(AddressTtl::For(Duration::ZERO));
+    // It certifies what is there, and brings nothing back. Without an address that is left, what remains of it is its
+    // number.
+    let ttl = AddressTtl::For(Duration::ZERO);
     match row.consume(&record, ttl, watermark_ttl, at) {
         Consumed::Older => {
             report.left_out.push("the signed record: a newer one is known".to_owned());
@@ -167,7 +169,7 @@ async fn import_private_key(
 fn kept<T>(what: &str, result: Result<T>, report: &mut PeerImport) -> Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),
-        Err(error) if error.kind() == ErrorKind::InvalidInput => {
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::InvalidKey) => {
             report.left_out.push(format!("{what}: {error}"));
             Ok(None)
         }
@@ -196,14 +198,16 @@ pub(crate) async fn export(
     let row = core.read_once::<AddressRow>(peer).await?;
     let mut exported = ImportedPeer::new(*peer);
     for address in row.live(now) {
-        let ttl = match address.ttl() {
-            AddressTtl::For(ttl) => Some(ttl),
-            AddressTtl::Connected | AddressTtl::Permanent => None,
+        let (ttl, expiry) = match address.ttl() {
+            AddressTtl::For(ttl) => (Some(ttl), address.expiry()),
+            AddressTtl::Permanent => (None, Expiry::NEVER),
+            // The connection is none of whoever takes it in.
+            AddressTtl::Connected => (Some(RECENTLY), Expiry::after(now, RECENTLY)),
         };
         exported.addresses.push(ImportedAddress {
             addr: address.addr().clone(),
             ttl,
-            expiry: Some(address.expiry()),
+            expiry: Some(expiry),
             connected: address.is_connected(),
             certified: address.is_certified(),
             last_seen: address.last_seen(),

@@ -1,10 +1,11 @@
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use datastore::Result;
 use libp2p_identity::PeerId;
 use quick_cache::Weighter;
-use quick_cache::sync::Cache;
+use quick_cache::sync::{Cache, GuardResult};
 
 use crate::row::Row;
 
@@ -14,6 +15,14 @@ pub(crate) struct RowCache<R: Row>(Option<Cache<PeerId, Arc<R>, ByBytes>>);
 
 #[derive(Clone, Debug)]
 struct ByBytes;
+
+/// A row as it was read.
+#[derive(Debug)]
+pub(crate) struct Loaded<R> {
+    pub(crate) row: Arc<R>,
+    /// Whether it is what is stored, and not what stands for a row that cannot be read.
+    pub(crate) is_certain: bool,
+}
 
 /// What an entry takes beside its row: the id twice, counts, a place in a table.
 const ENTRY: usize = 200;
@@ -34,18 +43,23 @@ impl<R: Row> RowCache<R> {
         Self((bytes > 0).then(|| Cache::with_weighter(items.max(1), bytes, ByBytes)))
     }
 
-    /// The row of a peer, from memory or by `read`, which runs once for all who ask meanwhile.
+    /// The row of a peer, from memory or by `read`. Nobody waits for another's read, which may never be polled
+    /// again: who comes while one is under way reads for itself.
     pub(crate) async fn get(
         &self,
         peer: &PeerId,
-        read: impl Future<Output = Result<Arc<R>>>,
+        read: impl Future<Output = Result<Loaded<R>>>,
     ) -> Result<Arc<R>> {
-        let Some(cache) = &self.0 else { return read.await };
-        let place = match cache.get_value_or_guard_async(peer).await {
-            Ok(row) => return Ok(row),
-            Err(place) => place,
+        let Some(cache) = &self.0 else { return Ok(read.await?.row) };
+        let place = match cache.get_value_or_guard(peer, Some(Duration::ZERO)) {
+            GuardResult::Value(row) => return Ok(row),
+            GuardResult::Guard(place) => place,
+            GuardResult::Timeout => return Ok(read.await?.row),
         };
-        let row = read.await?;
+        let Loaded { row, is_certain } = read.await?;
+        if !is_certain {
+            return Ok(row);
+        }
         // Refused if the row was changed or forgotten meanwhile: then what was read may be old.
         let _ = place.insert(Arc::clone(&row));
         Ok(row)
@@ -59,6 +73,8 @@ impl<R: Row> RowCache<R> {
     /// Sets what a peer's row is now.
     pub(crate) fn set(&self, peer: &PeerId, row: Arc<R>) {
         if let Some(cache) = &self.0 {
+            // A row that is too large is not taken in, and leaves the place of a reader that has read the old one.
+            cache.remove(peer);
             cache.insert(*peer, row);
         }
     }

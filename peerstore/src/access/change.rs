@@ -10,7 +10,7 @@ use super::locks::PeerLock;
 use crate::address::AddressRow;
 use crate::events::{self, PeerEvent};
 use crate::keys::{KeyRow, PrivateKeyRow};
-use crate::layout;
+use crate::layout::{self, Book};
 use crate::metadata::{self, MetadataValue};
 use crate::protocols::ProtocolRow;
 use crate::reputation::ReputationRow;
@@ -25,8 +25,8 @@ pub(crate) struct Change<'c> {
     rows: Rows,
     /// Writes beside the rows: metadata.
     extra: Vec<Op>,
-    /// Bytes of metadata that are among them.
-    added: usize,
+    /// Rows in quarantine that go with the peer.
+    aside: Vec<Op>,
     /// What is told of them.
     told: Vec<PeerEvent>,
     /// Whether the peer is removed.
@@ -64,8 +64,14 @@ impl<R: Row> Slot<R> {
         self.0.as_ref().filter(|(old, new)| **old != *new).map(|(old, new)| (old, new))
     }
 
+    /// Whether it says something of the peer, where it said nothing.
     fn began(&self) -> bool {
-        self.changed().is_some_and(|(old, _)| old.is_empty())
+        self.changed().is_some_and(|(old, new)| !old.is_known() && new.is_known())
+    }
+
+    /// Whether it said something of the peer.
+    fn was_known(&self) -> bool {
+        self.0.as_ref().is_some_and(|(old, _)| old.is_known())
     }
 
     fn plan(&self, core: &Core, peer: &PeerId, writes: &mut Writes) -> Result<()> {
@@ -107,7 +113,7 @@ impl<'c> Change<'c> {
             peer,
             rows: Rows::default(),
             extra: Vec::new(),
-            added: 0,
+            aside: Vec::new(),
             told: Vec::new(),
             removes: false,
             cached: true,
@@ -129,10 +135,7 @@ impl<'c> Change<'c> {
     pub(crate) async fn row<R: Stored>(&mut self) -> Result<&mut R> {
         let slot = R::slot(&mut self.rows);
         if slot.0.is_none() {
-            let old = match self.cached {
-                true => self.core.read::<R>(&self.peer).await?,
-                false => self.core.read_once::<R>(&self.peer).await?,
-            };
+            let old = self.core.read_locked::<R>(&self.peer).await?;
             slot.0 = Some((Arc::clone(&old), R::clone(&old)));
         }
         match &mut slot.0 {
@@ -158,9 +161,8 @@ impl<'c> Change<'c> {
         }
         match &current {
             Some(value) => {
-                let others = core.metadata_bytes(below, &key).await?.saturating_add(self.added);
+                let others = core.metadata_bytes(below, &key, &self.extra).await?;
                 metadata::check_fits(&core.options().limits, others, name, value)?;
-                self.added = self.added.saturating_add(metadata::size(name, value));
                 self.extra.push(Op::Put { key, value: value.to_row().into() });
             }
             None => self.extra.push(Op::Delete { key }),
@@ -183,10 +185,21 @@ impl<'c> Change<'c> {
         *self.row::<PrivateKeyRow>().await? = PrivateKeyRow::default();
         *self.row::<TagRow>().await? = TagRow::default();
         *self.row::<ReputationRow>().await? = ReputationRow::default();
-        let metadata = Query::descendants(layout::metadata_of(&self.peer)?);
-        let mut keys = self.core.store().query_keys(metadata);
+        let metadata = layout::metadata_of(&self.peer)?;
+        let store = self.core.store();
+        let mut keys = store.query_keys(Query::descendants(metadata.clone()));
         while let Some(key) = keys.try_next().await? {
             self.extra.push(Op::Delete { key: key.detached() });
+        }
+        let mut aside = store.query_keys(Query::descendants(layout::quarantine(&metadata)?));
+        while let Some(key) = aside.try_next().await? {
+            self.aside.push(Op::Delete { key: key.detached() });
+        }
+        for book in Book::ALL {
+            let key = layout::quarantine(&book.key(&self.peer)?)?;
+            if store.has(&key).await? {
+                self.aside.push(Op::Delete { key });
+            }
         }
         Ok(())
     }
@@ -207,6 +220,7 @@ impl<'c> Change<'c> {
         tags.plan(core, peer, writes)?;
         reputation.plan(core, peer, writes)?;
         writes.rows.append(&mut self.extra);
+        writes.rows.append(&mut self.aside);
         Ok(())
     }
 
@@ -218,22 +232,21 @@ impl<'c> Change<'c> {
         began.into_iter().chain(also).any(|began| began)
     }
 
-    /// Whether any row changes.
-    fn changes(&self) -> bool {
+    /// Whether any row said something of the peer.
+    fn was_known(&self) -> bool {
         let Rows { addresses, protocols, keys, private_keys, tags, reputation } = &self.rows;
-        let changed = [addresses.changed().is_some(), protocols.changed().is_some()];
-        let also = [keys.changed().is_some(), private_keys.changed().is_some()];
-        let rest = [tags.changed().is_some(), reputation.changed().is_some()];
-        changed.into_iter().chain(also).chain(rest).any(|changed| changed)
+        let some = [addresses.was_known(), protocols.was_known(), keys.was_known()];
+        let also = [private_keys.was_known(), tags.was_known(), reputation.was_known()];
+        some.into_iter().chain(also).any(|known| known)
     }
 
     /// What subscribers are to be told once it is committed.
-    async fn events(&mut self) -> Result<Vec<PeerEvent>> {
+    async fn events(&self) -> Result<Vec<PeerEvent>> {
         if !self.core.events().are_watched() {
             return Ok(Vec::new());
         }
         if self.removes {
-            let known = self.changes() || !self.extra.is_empty();
+            let known = self.was_known() || !self.extra.is_empty();
             return Ok(known
                 .then_some(PeerEvent::Removed { peer: self.peer })
                 .into_iter()
@@ -241,9 +254,13 @@ impl<'c> Change<'c> {
         }
         let begins = self.begins() || !self.extra.is_empty();
         let discovered = begins && !self.core.knows(&self.peer).await?;
+        Ok(self.differences(discovered))
+    }
+
+    fn differences(&self, discovered: bool) -> Vec<PeerEvent> {
         let mut events = events::between(&self.peer, discovered, &self.rows);
-        events.append(&mut self.told);
-        Ok(events)
+        events.extend(self.told.iter().cloned());
+        events
     }
 
     fn settle(&mut self) {
@@ -269,6 +286,7 @@ pub(crate) async fn commit_all(
     // What is scheduled is not passed by a sweep before it is committed.
     let _writing = core.index().writing();
     let (puts, deletes) = moves.into_iter().partition(|op| matches!(op, Op::Put { .. }));
+    let was_watched = core.events().are_watched();
     let (mut writes, mut events) = (Writes { expiries: puts, rows: Vec::new() }, Vec::new());
     for change in changes.iter_mut() {
         events.extend(change.events().await?);
@@ -286,6 +304,11 @@ pub(crate) async fn commit_all(
         }
     }
     doubt.over = true;
+    if !was_watched && core.events().are_watched() {
+        // Who subscribed meanwhile may have read what was before.
+        let missed = doubt.changes.iter().flat_map(|change| change.differences(false));
+        events.extend(missed);
+    }
     doubt.changes.iter_mut().for_each(Change::settle);
     // After the caches, so that who is told and looks sees it, and while the peers are still locked, so that
     // events of one peer come in the order of its changes.

@@ -6,11 +6,12 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use datastore::{
     Batch, Capabilities, Clock, Conditions, Datastore, DatastoreExt, Error, ErrorKind, Expiry,
-    ExpiryIndex, Key, Query, Result, Version, Want,
+    ExpiryIndex, Key, Op, Query, Result, Version, Want,
 };
 use futures::TryStreamExt;
 use libp2p_identity::PeerId;
 
+use super::cache::Loaded;
 use super::caches::{Caches, Stored};
 use super::change::Change;
 use super::locks::PeerLocks;
@@ -70,6 +71,15 @@ impl Core {
         Ok(Change::new(self, *peer, lock))
     }
 
+    /// A peer's row, for who has the lock of the peer: from memory, or read by itself.
+    pub(crate) async fn read_locked<R: Stored>(&self, peer: &PeerId) -> Result<Arc<R>> {
+        self.check_open()?;
+        match R::cache(&self.caches).peek(peer) {
+            Some(row) => Ok(row),
+            None => Ok(self.load(peer, true).await?.row),
+        }
+    }
+
     /// Begins to change a peer whose rows need no place in the caches.
     pub(crate) async fn change_once(&self, peer: &PeerId) -> Result<Change<'_>> {
         Ok(self.change(peer).await?.once())
@@ -78,7 +88,7 @@ impl Core {
     /// A peer's row of one book; an empty one if there is none.
     pub(crate) async fn read<R: Stored>(&self, peer: &PeerId) -> Result<Arc<R>> {
         self.check_open()?;
-        R::cache(&self.caches).get(peer, self.load(peer)).await
+        R::cache(&self.caches).get(peer, self.load(peer, false)).await
     }
 
     /// As [`read`](Self::read), without a place in the cache if it has none: for rows that are looked at once.
@@ -86,7 +96,7 @@ impl Core {
         self.check_open()?;
         match R::cache(&self.caches).peek(peer) {
             Some(row) => Ok(row),
-            None => self.load(peer).await,
+            None => Ok(self.load(peer, false).await?.row),
         }
     }
 
@@ -98,7 +108,7 @@ impl Core {
         match MetadataValue::from_row(&row) {
             Ok(value) => Ok(Some(value)),
             Err(flaw) => {
-                self.set_aside(key, row, version, &flaw).await?;
+                self.set_aside(key, row, version, &flaw, false).await?;
                 Ok(None)
             }
         }
@@ -112,29 +122,62 @@ impl Core {
         while let Some(key) = keys.try_next().await? {
             // A key that is no name of ours is somebody else's row.
             let Some(name) = unescape(key.last_segment()) else { continue };
-            all.extend(self.metadata(&key).await?.map(|value| (name, value)));
+            match self.metadata(&key).await {
+                Ok(value) => all.extend(value.map(|value| (name, value))),
+                Err(error) if error.kind() == ErrorKind::Incompatible => {
+                    tracing::warn!(%key, %error, "an entry is passed over");
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(all)
     }
 
-    /// How many bytes of metadata lie below a key, beside one entry.
-    pub(crate) async fn metadata_bytes(&self, below: Key, beside: &Key) -> Result<usize> {
-        let (mut bytes, mut keys) = (0_usize, self.store.query_keys(Query::descendants(below)));
+    /// How many bytes of metadata there will be below a key after some writes, beside one entry.
+    pub(crate) async fn metadata_bytes(
+        &self,
+        below: Key,
+        beside: &Key,
+        writes: &[Op],
+    ) -> Result<usize> {
+        let mut keys = self.store.query_keys(Query::descendants(below));
+        let written = |key: &Key| writes.iter().any(|op| op.key() == key);
+        let mut bytes = 0_usize;
         while let Some(key) = keys.try_next().await? {
-            if key != *beside
-                && let Some(name) = unescape(key.last_segment())
-                && let Some(value) = self.metadata(&key).await?
+            if key == *beside || written(&key) {
+                continue;
+            }
+            let name = unescape(key.last_segment()).unwrap_or_default();
+            bytes = bytes.saturating_add(match self.metadata(&key).await {
+                Ok(value) => value.map_or(0, |value| metadata::size(&name, &value)),
+                Err(error) if error.kind() == ErrorKind::Incompatible => {
+                    self.stored_size(&key, &name).await?
+                }
+                Err(error) => return Err(error),
+            });
+        }
+        for op in writes {
+            if let Op::Put { key, value } = op
+                && let Ok(value) = MetadataValue::from_row(value)
             {
+                let name = unescape(key.last_segment()).unwrap_or_default();
                 bytes = bytes.saturating_add(metadata::size(&name, &value));
             }
         }
         Ok(bytes)
     }
 
+    async fn stored_size(&self, key: &Key, name: &str) -> Result<usize> {
+        let size = self.store.size(key).await?.unwrap_or_default();
+        Ok(name.len().saturating_add(usize::try_from(size).unwrap_or(usize::MAX)))
+    }
+
     /// Whether anything is known of a peer, beside which of its records are too old.
     pub(crate) async fn knows(&self, peer: &PeerId) -> Result<bool> {
-        if self.read_once::<AddressRow>(peer).await?.is_known() {
-            return Ok(true);
+        match self.read_once::<AddressRow>(peer).await {
+            Ok(row) if !row.is_known() => {}
+            Err(error) if error.kind() != ErrorKind::Incompatible => return Err(error),
+            _ => return Ok(true),
         }
         for book in Book::ALL.into_iter().filter(|book| *book != Book::Addresses) {
             if self.store.has(&book.key(peer)?).await? {
@@ -145,30 +188,32 @@ impl Core {
         Ok(self.store.count(metadata).await? > 0)
     }
 
-    async fn load<R: Row>(&self, peer: &PeerId) -> Result<Arc<R>> {
+    async fn load<R: Row>(&self, peer: &PeerId, locked: bool) -> Result<Loaded<R>> {
         let key = R::BOOK.key(peer)?;
         let Some(found) = self.store.read(&key, Want::Value).await? else {
-            return Ok(Arc::default());
+            return Ok(Loaded { row: Arc::default(), is_certain: true });
         };
         let version = found.version();
         let value = found.into_value().unwrap_or_default();
         match R::decode(&value, peer, &self.session) {
-            Ok(row) => Ok(Arc::new(row)),
+            Ok(row) => Ok(Loaded { row: Arc::new(row), is_certain: true }),
             Err(flaw) => {
-                self.set_aside(&key, value, version, &flaw).await?;
-                Ok(Arc::default())
+                self.set_aside(&key, value, version, &flaw, locked).await?;
+                Ok(Loaded { row: Arc::default(), is_certain: false })
             }
         }
     }
 
     /// Moves a row that cannot be read into quarantine, where it hides nothing; a row of a later release
-    /// stays, and is an error.
+    /// stays, and is an error. Where no condition keeps a new row from being taken for it, that is left to who has
+    /// the lock of the peer.
     async fn set_aside(
         &self,
         key: &Key,
         value: Bytes,
         version: Option<Version>,
         flaw: &Flaw,
+        locked: bool,
     ) -> Result<()> {
         let why = match flaw {
             Flaw::Newer(version) => {
@@ -179,17 +224,22 @@ impl Core {
             Flaw::Damaged(why) => why,
         };
         tracing::warn!(%key, why, "a row cannot be read and goes into quarantine");
-        if !self.capabilities.writable {
+        let guarded = self.capabilities.conditions == Conditions::AnyBatch;
+        if !self.capabilities.writable || !(guarded || locked) {
             return Ok(());
         }
-        let aside = layout::quarantine(key)?;
-        let mut batch = Batch::new().put(aside, value).delete(key.clone());
-        if let Some(version) =
-            version.filter(|_| self.capabilities.conditions == Conditions::AnyBatch)
-        {
-            batch = batch.unchanged(key.clone(), version);
+        let put = Batch::new().put(layout::quarantine(key)?, value);
+        if !guarded {
+            // First there, then gone here.
+            self.store.commit(put).await?;
+            return self.store.delete(key).await;
         }
-        match self.store.commit(batch).await {
+        let moved = put.delete(key.clone());
+        let moved = match version {
+            Some(version) => moved.unchanged(key.clone(), version),
+            None => moved,
+        };
+        match self.store.commit(moved).await {
             // Somebody wrote a new row meanwhile, which is not the damaged one.
             Err(error) if error.kind() == ErrorKind::Conflict => Ok(()),
             other => other,

@@ -57,9 +57,11 @@ impl AddressRow {
         }
         let said = Said::new(ttl, AddressSource::Signed, at.now).certified();
         self.hear(&listed, &said, Facts::raise);
+        // What came again may be a part of a larger buffer.
+        let kept = self.record.take().filter(|_| verdict == Consumed::Same);
         self.record = Some(CertifiedRecord {
             sequence: record.sequence(),
-            envelope: record.envelope().clone(),
+            envelope: kept.map_or_else(|| record.envelope().clone(), |kept| kept.envelope),
             remembered: u64::try_from(remembered.as_millis()).unwrap_or(u64::MAX),
         });
         self.watermark = None;

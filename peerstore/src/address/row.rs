@@ -84,6 +84,10 @@ impl Row for AddressRow {
         none && self.record.is_none() && self.watermark.is_none()
     }
 
+    fn is_known(&self) -> bool {
+        !self.entries.is_empty() || !self.unreadable.is_empty() || self.record.is_some()
+    }
+
     fn expiry(&self) -> Expiry {
         let addresses = self.facts().map(|facts| facts.expiry).min();
         let watermark = self.watermark.as_ref().map(|watermark| watermark.until);

@@ -163,11 +163,6 @@ impl AddressRow {
         }
     }
 
-    /// Whether there is more than the number below which records are too old.
-    pub(crate) fn is_known(&self) -> bool {
-        !self.entries.is_empty() || !self.unreadable.is_empty() || self.record.is_some()
-    }
-
     /// The addresses that have not expired, that of most confidence first (see [`by_confidence`]).
     pub(crate) fn live(&self, now: SystemTime) -> impl Iterator<Item = &Address> {
         let now = Expiry::at(now);

@@ -72,7 +72,7 @@ impl Watch {
                 return Ok(Some((addr, self)));
             }
             if self.behind {
-                let row = self.core.read::<AddressRow>(&self.peer).await?;
+                let row = self.core.read_once::<AddressRow>(&self.peer).await?;
                 let live = row.live(self.core.now()).map(|entry| entry.addr().clone());
                 self.offer(live.collect());
                 self.behind = false;

@@ -52,7 +52,7 @@ impl<'p> ReputationBook<'p> {
     pub async fn rank(&self, peers: &[PeerId]) -> Result<Vec<PeerId>> {
         let mut known = Vec::with_capacity(peers.len());
         for peer in peers {
-            known.push((*peer, self.get(peer).await?));
+            known.push((*peer, listing::readable(self.get(peer).await)?.unwrap_or_default()));
         }
         rank(&mut known, self.core.now());
         Ok(known.into_iter().map(|(peer, _)| peer).collect())

@@ -1,12 +1,30 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
-use datastore::{Due, ErrorKind, Expiry, Op, Result};
+use datastore::{Due, ErrorKind, Expiry, ExpirySweeper, Op, Result};
 use libp2p_identity::PeerId;
 
 use crate::access::{Change, Core, Stored, commit_all};
 use crate::address::AddressRow;
 use crate::layout::{self, Book};
 use crate::tags::TagRow;
+
+/// Collects from time to time, on a thread of its own, until the peerstore is closed or gone.
+pub(crate) fn start(core: &Arc<Core>) -> Result<ExpirySweeper> {
+    let (weak, clock) = (Arc::downgrade(core), Arc::clone(core.clock()));
+    let interval = core.options().gc.interval.max(LEAST_INTERVAL);
+    // Nodes that were started together do not collect together.
+    ExpirySweeper::start("peerstore-gc", clock, (interval, interval / 10), move || {
+        let core = weak.upgrade();
+        async move {
+            match core {
+                Some(core) => collect(&core).await.map(drop),
+                None => Ok(()),
+            }
+        }
+    })
+}
 
 /// What a collection did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -20,9 +38,13 @@ pub struct GcReport {
     pub removed: u64,
     /// Rows that were looked at too early, since their lifetime had grown.
     pub postponed: u64,
-    /// Rows that could not be read: a later release wrote them.
+    /// Rows that could not be read: a later release wrote them, or the datastore found them damaged. They are looked
+    /// at again after an hour.
     pub skipped: u64,
 }
+
+/// A shorter one would leave a thread no rest.
+const LEAST_INTERVAL: Duration = Duration::from_secs(1);
 
 /// When a row that cannot be read is looked at again.
 const AGAIN_MILLIS: u64 = 3_600_000;
@@ -92,7 +114,8 @@ fn settle(core: &Core, due: &Due, next: Result<Expiry>, report: &mut GcReport) -
     match next {
         Ok(Expiry::NEVER) => Ok(vec![due.settled()]),
         Ok(expiry) => Ok(core.index().moved(due, expiry)),
-        Err(error) if error.kind() == ErrorKind::Incompatible => {
+        Err(error) if matches!(error.kind(), ErrorKind::Incompatible | ErrorKind::Corrupt) => {
+            tracing::warn!(key = %due.key(), %error, "a row that may have expired cannot be read");
             report.skipped += 1;
             let now = Expiry::at(core.now()).as_millis();
             Ok(core.index().moved(due, Expiry::from_millis(now.saturating_add(AGAIN_MILLIS))))

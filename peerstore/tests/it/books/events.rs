@@ -88,3 +88,19 @@ async fn a_slow_subscriber_is_told_how_much_it_lost_and_delays_nobody() {
     assert_eq!(drain(&mut slow).await.len(), 16);
     open.close().await;
 }
+
+#[tokio::test]
+async fn a_peer_of_which_a_number_alone_is_left_is_discovered_again() {
+    for world in World::all() {
+        let open = world.open().await;
+        let record = VerifiedRecord::seal(&keypair(1), 1, &addrs(1)).unwrap();
+        open.peers.addresses().consume(record.envelope().clone(), HOUR).await.unwrap();
+        open.peers.remove(&peer(1)).await.unwrap();
+        let mut events = open.peers.events().unwrap();
+        open.peers.forget(&peer(1)).await.unwrap();
+        assert!(drain(&mut events).await.is_empty(), "it was not known any more");
+        open.peers.addresses().add(&peer(1), &addrs(1), HOUR).await.unwrap();
+        assert_eq!(drain(&mut events).await[0], PeerEvent::Discovered { peer: peer(1) });
+        open.close().await;
+    }
+}

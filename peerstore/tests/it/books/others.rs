@@ -179,3 +179,62 @@ async fn a_hundred_changes_of_one_peer_at_once_all_land() {
         open.close().await;
     }
 }
+
+#[tokio::test]
+async fn a_reader_that_is_not_polled_keeps_no_writer_waiting() {
+    for world in World::all() {
+        let open = world.open().await;
+        let book = open.peers.addresses();
+        let (id, some) = (peer(1), addrs(2));
+        let mut reader = Box::pin(book.get(&id));
+        let _ = futures::future::poll_immediate(&mut reader).await;
+        book.add(&id, &some, HOUR).await.unwrap();
+        assert_eq!(book.get(&id).await.unwrap().len(), 2);
+        drop(reader);
+        assert_eq!(book.get(&id).await.unwrap().len(), 2);
+        open.close().await;
+    }
+}
+
+#[tokio::test]
+async fn rows_that_no_cache_holds_are_never_stale() {
+    for world in World::all() {
+        let world = world.with(|options| options.cache_bytes = 2_000);
+        let open = world.open().await;
+        let (book, some, id) = (open.peers.addresses(), addrs(40), peer(1));
+        for n in 1..=some.len() {
+            let mut reader = Box::pin(book.get(&id));
+            let early = futures::future::poll_immediate(&mut reader).await;
+            book.add(&peer(1), &some[..n], HOUR).await.unwrap();
+            if early.is_none() {
+                reader.await.unwrap();
+            }
+            assert_eq!(book.get(&peer(1)).await.unwrap().len(), n);
+        }
+        open.close().await;
+    }
+}
+
+#[tokio::test]
+async fn forgetting_a_peer_takes_its_rows_out_of_quarantine() {
+    for world in World::all() {
+        let open = world.open().await;
+        let id = peer(1);
+        open.peers.protocols().add(&id, &["/a"]).await.unwrap();
+        let rows = Query::descendants(key!("/peers/protos"));
+        let row = open.store.query_keys(rows).try_next().await.unwrap().unwrap();
+        open.peers.close().await.unwrap();
+        open.store.put(&row, "garbage").await.unwrap();
+        let options = world.options.clone();
+        let clock = std::sync::Arc::new(world.clock.clone());
+        let store = std::sync::Arc::clone(&open.store);
+        let peers = peerstore::Peerstore::open_with(store, clock, options).await.unwrap();
+        peers.protocols().remove(&id, &["/a"]).await.unwrap();
+        let aside = Query::descendants(key!("/peers/quarantine"));
+        assert_eq!(open.store.count(aside.clone()).await.unwrap(), 1);
+        peers.forget(&id).await.unwrap();
+        assert_eq!(open.store.count(aside).await.unwrap(), 0);
+        peers.close().await.unwrap();
+        open.close().await;
+    }
+}

@@ -130,3 +130,19 @@ async fn a_record_that_does_not_verify_is_left_out_and_named() {
     assert_eq!(open.peers.addresses().get(&peer(1)).await.unwrap().len(), 2);
     open.close().await;
 }
+
+#[tokio::test]
+async fn what_was_connected_is_recently_connected_elsewhere() {
+    let world = World::memory();
+    let open = world.open().await;
+    open.peers.addresses().connected(&peer(1), &addrs(1)).await.unwrap();
+    let exported = open.peers.export(&peer(1), false).await.unwrap().unwrap();
+    let other = World::memory();
+    let target = other.open().await;
+    target.peers.import(&exported, &PeerImportOptions::default()).await.unwrap();
+    assert_eq!(target.peers.addresses().get(&peer(1)).await.unwrap().len(), 1);
+    other.clock.advance(HOUR / 4);
+    assert!(target.peers.addresses().get(&peer(1)).await.unwrap().is_empty());
+    open.close().await;
+    target.close().await;
+}
