@@ -6,7 +6,7 @@ use datastore::{Error, ErrorKind, Expiry, Result};
 use libp2p_identity::PeerId;
 
 use crate::access::{Change, Core};
-use crate::address::{AddressRow, AddressSource, AddressTtl};
+use crate::address::{AddressRow, AddressSource, AddressTtl, is_of};
 use crate::interop::{
     ImportedAddress, ImportedEnvelope, ImportedPeer, ImportedPrivateKey, ImportedTag, ImportedValue,
 };
@@ -44,6 +44,8 @@ pub struct PeerImport {
     pub addresses: usize,
     /// Addresses that have expired.
     pub expired: usize,
+    /// Tags that have expired.
+    pub expired_tags: usize,
     /// What was left out, and why: a part that was refused hides no other.
     pub left_out: Vec<String>,
 }
@@ -74,7 +76,15 @@ pub(crate) async fn import(
         let set = change.metadata(name, Some(typed(value)?)).await;
         kept(&what, set, &mut report)?;
     }
+    if peer.latency.is_some() {
+        let why = "the latency: what is known of a peer's answers is what was seen here";
+        report.left_out.push(why.to_owned());
+    }
     for ImportedTag { name, value, expiry } in &peer.tags {
+        if expiry.is_past(at.now) {
+            report.expired_tags += 1;
+            continue;
+        }
         let what = format!("tag {name:?}");
         let value = u8::try_from(*value).unwrap_or(u8::MAX);
         let Some(tag) = kept(&what, Tag::new(value, *expiry), &mut report)? else { continue };
@@ -97,6 +107,10 @@ async fn import_addresses(
     let row = change.row::<AddressRow>().await?;
     for address in &peer.addresses {
         let ttl = lifetime(address, at.now, options);
+        if !is_of(&peer.peer, &address.addr) {
+            report.left_out.push(format!("the address {}: it is none of this peer", address.addr));
+            continue;
+        }
         if ttl == AddressTtl::For(Duration::ZERO) {
             report.expired += 1;
             continue;

@@ -14,6 +14,7 @@ mod stream;
 mod ttl;
 
 pub use entry::Address;
+pub(crate) use normalise::is_of;
 pub(crate) use row::AddressRow;
 pub(crate) use rules::At;
 pub use source::AddressSource;

@@ -26,6 +26,11 @@ pub(super) fn normalise<'a>(peer: &PeerId, addr: &'a Multiaddr) -> Option<Cow<'a
     (!left.is_empty()).then_some(left)
 }
 
+/// Whether it is an address that the peer may have.
+pub(crate) fn is_of(peer: &PeerId, addr: &Multiaddr) -> bool {
+    normalise(peer, addr).is_some()
+}
+
 /// The longest address that is kept, in bytes: four times what a relayed WebRTC address with certificate
 /// hashes takes.
 pub(super) const LONGEST: usize = 1_024;
