@@ -2,7 +2,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     bench, blocks, check, compact, conformance, copy, del, demo, du, export, get, has, import, ls,
-    put, size, stat,
+    peers, put, size, stat,
 };
 use crate::exit;
 
@@ -45,6 +45,7 @@ pub(crate) enum Command {
     Export(export::Export),
     Import(import::Import),
     Blocks(blocks::Blocks),
+    Peers(peers::Peers),
     Demo(demo::Demo),
     Bench(bench::Bench),
     Conformance(conformance::Conformance),

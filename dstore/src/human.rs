@@ -23,6 +23,11 @@ pub(crate) fn blocks(number: u64) -> String {
     if number == 1 { "1 block".to_owned() } else { format!("{} blocks", count(number)) }
 }
 
+/// `1 peer`, `2 peers`.
+pub(crate) fn peers(number: u64) -> String {
+    if number == 1 { "1 peer".to_owned() } else { format!("{} peers", count(number)) }
+}
+
 /// `512 B`, `1.5 KiB`.
 pub(crate) fn bytes(number: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];

@@ -21,6 +21,7 @@ mod session;
 mod signals;
 mod sink;
 mod source;
+mod span;
 mod store_arg;
 mod stores;
 

@@ -22,6 +22,8 @@ const EVERY_BYTES: u64 = 1 << 20;
 
 const OPEN_ENDED: &str = "{spinner} {prefix} {entries}, {binary_bytes} ({binary_bytes_per_sec})";
 
+const PEERS: &str = "{spinner} {prefix} {entries}";
+
 const UP_TO: &str = "{prefix} [{wide_bar}] {percent} % · {entries}, {binary_bytes} \
                      ({binary_bytes_per_sec}), {eta} left";
 
@@ -44,6 +46,13 @@ impl Progress {
     /// Both: it ends after `bytes`, and writes to standard output as it goes.
     pub(crate) fn beside_output_up_to(doing: &'static str, bytes: u64) -> Self {
         Self::show(unless_beside_output(ProgressBar::new(bytes)), doing, UP_TO)
+    }
+
+    /// Of peers, whose bytes nobody counts, that are written to standard output as they come.
+    pub(crate) fn of_peers(doing: &'static str) -> Self {
+        let progress = Self::show(unless_beside_output(ProgressBar::new_spinner()), doing, PEERS);
+        progress.count(human::peers);
+        progress
     }
 
     /// Counts blocks rather than entries.
@@ -95,11 +104,11 @@ impl Drop for Progress {
 
 #[cfg(test)]
 mod tests {
-    use super::{OPEN_ENDED, ProgressStyle, UP_TO};
+    use super::{OPEN_ENDED, PEERS, ProgressStyle, UP_TO};
 
     #[test]
     fn the_templates_are_templates() {
-        for template in [OPEN_ENDED, UP_TO] {
+        for template in [OPEN_ENDED, PEERS, UP_TO] {
             ProgressStyle::with_template(template).unwrap();
         }
     }

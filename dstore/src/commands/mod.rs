@@ -14,6 +14,7 @@ pub(crate) mod get;
 pub(crate) mod has;
 pub(crate) mod import;
 pub(crate) mod ls;
+pub(crate) mod peers;
 pub(crate) mod put;
 pub(crate) mod size;
 pub(crate) mod stat;
@@ -48,6 +49,7 @@ pub(crate) async fn run(command: Command, mut context: Context) -> Result<Exit> 
         Command::Export(export) => export.run(context).await,
         Command::Import(import) => import.run(context).await,
         Command::Blocks(blocks) => blocks.run(context).await,
+        Command::Peers(peers) => peers.run(context).await,
         Command::Demo(demo) => demo.run(context).await,
         Command::Bench(bench) => bench.run(context).await,
         Command::Conformance(conformance) => conformance.run(context).await,

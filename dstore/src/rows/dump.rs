@@ -14,7 +14,7 @@ use serde::de::{
 use serde_json::value::RawValue;
 
 use super::object::Object;
-use super::{Failed, Row};
+use super::{Failed, Row, RowKey};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 
@@ -100,7 +100,10 @@ impl<W: Write> Writer<W> {
 }
 
 /// Reads rows, as they come, until `take` has enough of them.
-pub(super) fn read(input: impl Read, take: &mut dyn FnMut(Row) -> bool) -> Result<()> {
+pub(super) fn read<K: RowKey>(
+    input: impl Read,
+    take: &mut dyn FnMut(Row<K>) -> bool,
+) -> Result<()> {
     let mut reader = serde_json::Deserializer::from_reader(input);
     let mut wants_more = true;
     let ended = reader
@@ -153,12 +156,12 @@ impl<'de> Deserialize<'de> for Members {
 }
 
 /// The whole document; answers whether it had rows.
-struct Document<'a> {
-    take: &'a mut dyn FnMut(Row) -> bool,
+struct Document<'a, K> {
+    take: &'a mut dyn FnMut(Row<K>) -> bool,
     wants_more: &'a mut bool,
 }
 
-impl<'de> Visitor<'de> for Document<'_> {
+impl<'de, K: RowKey> Visitor<'de> for Document<'_, K> {
     type Value = bool;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -180,12 +183,12 @@ impl<'de> Visitor<'de> for Document<'_> {
 }
 
 /// The array of rows, handed on one by one.
-struct Rows<'a> {
-    take: &'a mut dyn FnMut(Row) -> bool,
+struct Rows<'a, K> {
+    take: &'a mut dyn FnMut(Row<K>) -> bool,
     wants_more: &'a mut bool,
 }
 
-impl<'de> DeserializeSeed<'de> for Rows<'_> {
+impl<'de, K: RowKey> DeserializeSeed<'de> for Rows<'_, K> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(
@@ -196,7 +199,7 @@ impl<'de> DeserializeSeed<'de> for Rows<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Rows<'_> {
+impl<'de, K: RowKey> Visitor<'de> for Rows<'_, K> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -206,7 +209,7 @@ impl<'de> Visitor<'de> for Rows<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> std::result::Result<(), A::Error> {
         while let Some(Object(HexRow { key, value })) = rows.next_element()? {
             let row = Row {
-                key: Key::new(key.as_bytes()).map_err(A::Error::custom)?,
+                key: K::verbatim(&key).map_err(A::Error::custom)?,
                 value: HEXLOWER_PERMISSIVE
                     .decode(value.as_bytes())
                     .map_err(|error| {

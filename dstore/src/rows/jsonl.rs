@@ -5,8 +5,8 @@ use data_encoding::BASE64;
 use datastore::Key;
 use serde::{Deserialize, Serialize};
 
-use super::Row;
 use super::object::Object;
+use super::{Row, RowKey};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::output::Base64;
@@ -19,8 +19,8 @@ struct Line<'a> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Read<'a> {
-    key: Key,
+struct Read<'a, K> {
+    key: K,
     #[serde(borrow)]
     value: Cow<'a, str>,
 }
@@ -31,7 +31,10 @@ pub(super) fn write(to: &mut impl Write, key: &Key, value: &[u8]) -> io::Result<
 }
 
 /// Reads rows until `take` has enough of them.
-pub(super) fn read(mut input: impl BufRead, take: &mut dyn FnMut(Row) -> bool) -> Result<()> {
+pub(super) fn read<K: RowKey>(
+    mut input: impl BufRead,
+    take: &mut dyn FnMut(Row<K>) -> bool,
+) -> Result<()> {
     let mut line = Vec::new();
     for number in 1_u64.. {
         line.clear();
@@ -47,7 +50,7 @@ pub(super) fn read(mut input: impl BufRead, take: &mut dyn FnMut(Row) -> bool) -
     Ok(())
 }
 
-fn parse(line: &[u8]) -> Result<Row, String> {
+fn parse<K: RowKey>(line: &[u8]) -> Result<Row<K>, String> {
     let Object(Read { key, value }) = serde_json::from_slice(line).map_err(|error| {
         // The line that serde counts is the one at hand: only the column says something.
         let text = error.to_string();

@@ -3,6 +3,7 @@
 mod detect;
 mod dump;
 mod jsonl;
+mod key;
 mod object;
 mod reader;
 
@@ -13,6 +14,7 @@ use clap::ValueEnum;
 use datastore::Key;
 
 pub(crate) use dump::Frame;
+pub(crate) use key::{AnyKey, RowKey};
 pub(crate) use reader::read;
 
 use crate::failure::{Failure, Result};
@@ -27,8 +29,8 @@ pub(crate) enum Format {
 }
 
 /// An entry that was read from an input.
-pub(crate) struct Row {
-    pub(crate) key: Key,
+pub(crate) struct Row<K = Key> {
+    pub(crate) key: K,
     pub(crate) value: Bytes,
 }
 

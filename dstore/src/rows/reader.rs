@@ -4,16 +4,16 @@ use std::thread;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::detect::detect;
-use super::{Format, Row, dump, jsonl};
+use super::{Format, Row, RowKey, dump, jsonl};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 
 /// Reads the rows of `input` on a thread of its own, since reading a pipe blocks for as long as its
 /// writer likes. A failure is the last that comes.
-pub(crate) fn read(
+pub(crate) fn read<K: RowKey>(
     input: Box<dyn Read + Send>,
     format: Option<Format>,
-) -> Result<Receiver<Result<Row>>> {
+) -> Result<Receiver<Result<Row<K>>>> {
     let (sender, receiver) = channel(AHEAD);
     thread::Builder::new()
         .name("dstore-input".to_owned())
@@ -30,10 +30,10 @@ pub(crate) fn read(
 /// How many rows are read ahead of being written.
 const AHEAD: usize = 64;
 
-fn read_all(
+fn read_all<K: RowKey>(
     input: Box<dyn Read + Send>,
     format: Option<Format>,
-    sender: &Sender<Result<Row>>,
+    sender: &Sender<Result<Row<K>>>,
 ) -> Result<()> {
     let input = BufReader::new(input);
     let mut take = |row| sender.blocking_send(Ok(row)).is_ok();

@@ -194,3 +194,8 @@ pub(crate) fn fixture(name: &str) -> PathBuf {
 pub(crate) fn fixture_of_blocks(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../blockstore/tests/fixtures").join(name)
 }
+
+/// What go, js and py have of peers, and what they answer: `go/pstoreds.json`.
+pub(crate) fn fixture_of_peers(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../peerstore/tests/fixtures").join(name)
+}

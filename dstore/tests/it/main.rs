@@ -19,6 +19,8 @@ mod exit_codes;
 mod harness;
 mod listing;
 mod measuring;
+mod peers;
+mod peers_main_job;
 mod pipes;
 mod real_input;
 mod signals;

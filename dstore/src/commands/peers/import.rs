@@ -1,0 +1,183 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use datastore::Copied;
+use peerstore::interop::{Imported, ImportedPeer, Importer};
+use peerstore::{PeerImport, PeerImportOptions, Peerstore};
+use serde_json::json;
+
+use super::{Context, left_out, opened};
+use crate::exit::Exit;
+use crate::failure::{Failure, Result};
+use crate::files;
+use crate::human;
+use crate::progress::Progress;
+use crate::rows::{self, AnyKey, Format, Row};
+use crate::span::Span;
+use crate::store_arg::StoreArg;
+
+/// Take in what a node of go-libp2p, js-libp2p or py-libp2p knew of its peers
+#[derive(Args)]
+#[command(after_help = "Examples:
+  dstore peers import fjall:node pstoreds.json
+  dstore peers import fjall:node rows.jsonl --private-keys
+  dstore peers import fjall:node py.jsonl --ttl 12h
+
+The file has the rows of the other node's datastore, in the formats of `dstore import`. Whose a row is, its key \
+tells; go-libp2p's pstoreds, four generations of js-libp2p and py-libp2p's persistent peerstore are known. The keys of py \
+are bytes: as JSON lines, `addr:%00%24…`.
+Addresses and tags end when they would have ended there: those that have are counted, and not taken. Signed \
+records are verified. What is known of a peer already stays. One commit a peer; the peers of the file are held in memory.
+Each peer is printed with the addresses that it has now, those that had expired, and how many protocols, entries \
+of metadata and tags were read. What was left out is named on standard error, or with --json among the lines.
+Exit code 6 if anything was left out that cannot be read or is refused; the rest is there. Private keys that were \
+not asked for, and what has expired, are no reason. It can be run again.")]
+pub(super) struct Import {
+    /// URL of the store; created if it is not there
+    store: StoreArg,
+    /// What to read; standard input if it is `-` or left out
+    #[arg(default_value = "-")]
+    file: PathBuf,
+    /// How it is written; found out if it is left out
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// Take private keys too: whoever can read the store can read them
+    #[arg(long)]
+    private_keys: bool,
+    /// How long addresses are kept of which the file tells no time: 90s, 30m, 1h, 7d
+    #[arg(long, value_name = "TIME", default_value = "1h")]
+    ttl: Span,
+}
+
+impl Import {
+    pub(super) async fn run(self, context: &mut Context) -> Result<Exit> {
+        let Self { store, file, format, private_keys, ttl: Span(ttl) } = self;
+        // Read first: a file that is none should not leave a new store behind.
+        let Imported { peers, skipped } = read(files::input(&file)?, format).await?;
+        let mut sums = Sums::default();
+        for row in skipped {
+            sums.refused += 1;
+            left_out::tell(&mut context.out, row.key.escape_ascii(), row.reason)?;
+        }
+        let into = opened::to_fill(&store, context).await?;
+        let mut import = Taking { into, private_keys, ttl, sums };
+        let progress = Progress::of_peers("importing");
+        for peer in peers {
+            import.take(peer, context).await?;
+            progress.set(Copied { entries: import.sums.peers, bytes: 0 });
+        }
+        drop(progress);
+        import.into.close().await?;
+        import.sums.write(context)?;
+        Ok(if import.sums.refused == 0 { Exit::Done } else { Exit::BadData })
+    }
+}
+
+async fn read(input: Box<dyn std::io::Read + Send>, format: Option<Format>) -> Result<Imported> {
+    let mut rows = rows::read(input, format)?;
+    let (mut importer, mut read) = (Importer::new(), Copied::default());
+    let progress = Progress::open_ended("reading");
+    while let Some(row) = rows.recv().await {
+        let Row { key: AnyKey(key), value } =
+            row.map_err(|failure| failure.hint("nothing was imported"))?;
+        importer.push(&key, &value);
+        read.entries += 1;
+        read.bytes += (key.len() + value.len()) as u64;
+        progress.set(read);
+    }
+    Ok(importer.finish())
+}
+
+struct Taking {
+    into: Peerstore,
+    private_keys: bool,
+    ttl: Duration,
+    sums: Sums,
+}
+
+#[derive(Default)]
+struct Sums {
+    peers: u64,
+    addresses: u64,
+    expired: u64,
+    /// Private keys that were not asked for.
+    unasked: u64,
+    refused: u64,
+}
+
+impl Taking {
+    async fn take(&mut self, mut peer: ImportedPeer, context: &mut Context) -> Result<()> {
+        let id = peer.peer;
+        if !self.private_keys && peer.private_key.take().is_some() {
+            self.sums.unasked += 1;
+            let why = "the private key: not asked for with --private-keys";
+            left_out::tell(&mut context.out, id, why)?;
+        }
+        let mut options = PeerImportOptions::default();
+        options.ttl = self.ttl;
+        options.private_keys = self.private_keys;
+        let done = self.into.import(&peer, &options).await.map_err(|error| {
+            let kept = human::peers(self.sums.peers);
+            Failure::from(error)
+                .during(format!("cannot import {id}"))
+                .hint(format!("imported before it: {kept}; it can be run again"))
+        })?;
+        for why in &done.left_out {
+            self.sums.refused += 1;
+            left_out::tell(&mut context.out, id, why)?;
+        }
+        self.sums.peers += 1;
+        self.sums.addresses += done.addresses as u64;
+        self.sums.expired += done.expired as u64;
+        write(&peer, &done, context)
+    }
+}
+
+fn write(peer: &ImportedPeer, done: &PeerImport, context: &mut Context) -> Result<()> {
+    let PeerImport { addresses, expired, expired_tags, .. } = *done;
+    let tags = peer.tags.len() - expired_tags.min(peer.tags.len());
+    let (protocols, metadata) = (peer.protocols.len(), peer.metadata.len());
+    if context.out.is_json() {
+        return context.out.object(&json!({
+            "peer": peer.peer.to_string(),
+            "addresses": addresses,
+            "expired": expired,
+            "protocols": protocols,
+            "metadata": metadata,
+            "tags": tags,
+            "expired_tags": expired_tags,
+        }));
+    }
+    let counts = [
+        ("addresses", addresses),
+        ("expired", expired),
+        ("protocols", protocols),
+        ("metadata", metadata),
+        ("tags", tags),
+        ("expired tags", expired_tags),
+    ];
+    let counts = counts.iter().filter(|(_, count)| *count > 0);
+    let counts: Vec<_> = counts.map(|(what, count)| format!("{what} {count}")).collect();
+    context.out.line(format_args!("{}  {}", peer.peer, counts.join(", ")).to_string().trim_end())
+}
+
+impl Sums {
+    fn write(&self, context: &mut Context) -> Result<()> {
+        let Self { peers, addresses, expired, unasked, refused } = *self;
+        if context.out.is_json() {
+            return context.out.object(&json!({
+                "imported": peers,
+                "addresses": addresses,
+                "expired": expired,
+                "left_out": refused,
+                "private_keys_left_out": unasked,
+            }));
+        }
+        let (peers, addresses) = (human::peers(peers), human::count(addresses));
+        let (expired, left) = (human::count(expired), human::count(refused + unasked));
+        context.out.line(format_args!(
+            "imported {peers}: addresses {addresses}, expired {expired}, left out {left}"
+        ))
+    }
+}

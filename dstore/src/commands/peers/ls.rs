@@ -1,0 +1,74 @@
+use clap::Args;
+use libp2p_identity::PeerId;
+use peerstore::PeerQuery;
+use serde_json::json;
+
+use super::{Context, opened, peer};
+use crate::exit::Exit;
+use crate::failure::Result;
+use crate::store_arg::StoreArg;
+
+/// List the peers of which anything is known
+#[derive(Args)]
+#[command(after_help = "Examples:
+  dstore peers ls fjall:node | wc -l
+  dstore peers ls fjall:node --with-addresses
+  dstore peers ls fjall:node --protocol /ipfs/kad/1.0.0 --tag keep
+  dstore peers ls fjall:node --limit 100                the first page
+  dstore peers ls fjall:node --limit 100 --after PEER   the next, after its last peer
+  dstore peers ls fjall:node --json                     {\"peer\":…}
+
+In the order of their ids' bytes in base32, which tells nothing. All that is asked for must hold. A peer whose \
+addresses have expired is listed until `dstore peers gc`.")]
+pub(super) struct Ls {
+    /// URL of the store
+    store: StoreArg,
+    /// Only peers that are listed after this one: the cursor of the next page
+    #[arg(long, value_name = "PEER", value_parser = peer::parse)]
+    after: Option<PeerId>,
+    /// At most so many
+    #[arg(long, short = 'n', value_name = "N")]
+    limit: Option<usize>,
+    /// Only peers with addresses that have not expired
+    #[arg(long)]
+    with_addresses: bool,
+    /// Only peers that speak this protocol
+    #[arg(long)]
+    protocol: Option<String>,
+    /// Only peers with this tag
+    #[arg(long)]
+    tag: Option<String>,
+}
+
+/// Peers that are looked up at a time.
+const PAGE: usize = 1000;
+
+impl Ls {
+    pub(super) async fn run(self, context: &mut Context) -> Result<Exit> {
+        let Self { store, after, limit, with_addresses, protocol, tag } = self;
+        let (peers, _) = opened::as_of_now(&store, context).await?;
+        let mut query = PeerQuery::default();
+        query.after = after;
+        query.with_addresses = with_addresses;
+        query.protocol = protocol;
+        query.tag = tag;
+        let mut left = limit.unwrap_or(usize::MAX);
+        loop {
+            query.limit = Some(left.min(PAGE));
+            let page = peers.page(&query).await?;
+            left -= page.peers.len().min(left);
+            for peer in page.peers {
+                let peer = peer.to_string();
+                if context.out.is_json() {
+                    context.out.object(&json!({ "peer": peer }))?;
+                } else {
+                    context.out.line(peer)?;
+                }
+            }
+            if page.next.is_none() || left == 0 {
+                return Ok(Exit::Done);
+            }
+            query.after = page.next;
+        }
+    }
+}

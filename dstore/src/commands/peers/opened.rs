@@ -1,0 +1,43 @@
+use std::sync::Arc;
+
+use datastore::{Datastore, ReadOnly, SystemClock, frozen};
+use peerstore::{GcStrategy, Peerstore, PeerstoreOptions};
+
+use super::Context;
+use crate::failure::Result;
+use crate::store_arg::StoreArg;
+
+/// Opens the peers of a store that is only read.
+pub(super) async fn to_read(store: &StoreArg, context: &Context) -> Result<Peerstore> {
+    open(Arc::new(ReadOnly::new(context.stores.open_to_read(store).await?))).await
+}
+
+/// As [`to_read`], as they are at this moment, where the store can tell; and the store beside them.
+pub(super) async fn as_of_now(
+    store: &StoreArg,
+    context: &Context,
+) -> Result<(Peerstore, Arc<dyn Datastore>)> {
+    let store = frozen(&context.stores.open_to_read(store).await?).await?;
+    let store: Arc<dyn Datastore> = Arc::new(ReadOnly::new(store));
+    Ok((open(Arc::clone(&store)).await?, store))
+}
+
+/// Opens the peers of a store that is written; one that is not there is not created.
+pub(super) async fn to_change(store: &StoreArg, context: &Context) -> Result<Peerstore> {
+    open(context.stores.open_existing(store).await?).await
+}
+
+/// Opens the peers of a store that is written; one that is not there is created.
+pub(super) async fn to_fill(store: &StoreArg, context: &Context) -> Result<Peerstore> {
+    open(context.stores.open_url(&store.url()?).await?).await
+}
+
+async fn open(store: Arc<dyn Datastore>) -> Result<Peerstore> {
+    let mut options = PeerstoreOptions::default();
+    options.gc.strategy = GcStrategy::Manual;
+    // How much is kept is for the node to say: what it allows is not known here.
+    let limits = &mut options.limits;
+    (limits.peers, limits.addresses, limits.protocols) = (0, 0, 0);
+    (limits.metadata_bytes, limits.envelope_bytes, limits.tags) = (0, 0, 0);
+    Ok(Peerstore::open_with(store, Arc::new(SystemClock::new()), options).await?)
+}
