@@ -37,7 +37,7 @@ async fn open(store: Arc<dyn Datastore>) -> Result<Peerstore> {
     options.gc.strategy = GcStrategy::Manual;
     // How much is kept is for the node to say: what it allows is not known here.
     let limits = &mut options.limits;
-    (limits.peers, limits.addresses, limits.protocols) = (0, 0, 0);
+    (limits.addresses, limits.protocols) = (0, 0);
     (limits.metadata_bytes, limits.envelope_bytes, limits.tags) = (0, 0, 0);
     Ok(Peerstore::open_with(store, Arc::new(SystemClock::new()), options).await?)
 }
