@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
@@ -100,43 +101,34 @@ impl ImportedPeer {
     }
 
     /// Adds what another row says of the same peer. Where both say something of one thing, the envelope
-    /// with the higher claimed sequence stays, the later `updated`, and of all else what was there.
+    /// with the higher claimed sequence stays, the later `updated`, the other's metadata and tags, and
+    /// of all else what was there.
     pub fn merge(&mut self, other: Self) {
+        self.append(other);
+        self.tidy();
+    }
+
+    /// As [`merge`](Self::merge), before [`tidy`](Self::tidy): many rows are tidied once.
+    pub(super) fn append(&mut self, other: Self) {
         self.addresses.extend(other.addresses);
         if claim(other.envelope.as_ref()) > claim(self.envelope.as_ref()) {
             self.envelope = other.envelope;
         }
         self.public_key = self.public_key.take().or(other.public_key);
         self.private_key = self.private_key.take().or(other.private_key);
-        for protocol in other.protocols {
-            self.add_protocol(protocol);
-        }
-        for (name, value) in other.metadata {
-            self.add_metadata(name, value);
-        }
-        for tag in other.tags {
-            self.add_tag(tag);
-        }
+        self.protocols.extend(other.protocols);
+        self.metadata.extend(other.metadata);
+        self.tags.extend(other.tags);
         self.latency = self.latency.or(other.latency);
         self.updated = self.updated.max(other.updated);
     }
 
-    pub(super) fn add_protocol(&mut self, protocol: String) {
-        if !self.protocols.contains(&protocol) {
-            self.protocols.push(protocol);
-        }
-    }
-
-    pub(super) fn add_metadata(&mut self, name: String, value: ImportedValue) {
-        if !self.metadata.iter().any(|(known, _)| *known == name) {
-            self.metadata.push((name, value));
-        }
-    }
-
-    pub(super) fn add_tag(&mut self, tag: ImportedTag) {
-        if !self.tags.iter().any(|known| known.name == tag.name) {
-            self.tags.push(tag);
-        }
+    /// Leaves each protocol once, and of metadata and tags of one name the last, as in a protobuf map.
+    pub(super) fn tidy(&mut self) {
+        let mut known = HashSet::new();
+        self.protocols.retain(|protocol| known.insert(protocol.clone()));
+        keep_last(&mut self.metadata, |(name, _)| name);
+        keep_last(&mut self.tags, |tag| &tag.name);
     }
 }
 
@@ -171,4 +163,11 @@ impl fmt::Debug for ImportedPrivateKey {
 /// What envelopes are compared by: one is more than none.
 fn claim(envelope: Option<&ImportedEnvelope>) -> Option<Option<u64>> {
     envelope.map(|envelope| envelope.sequence)
+}
+
+fn keep_last<T>(items: &mut Vec<T>, name: impl Fn(&T) -> &String) {
+    let mut known = HashSet::new();
+    items.reverse();
+    items.retain(|item| known.insert(name(item).clone()));
+    items.reverse();
 }

@@ -43,13 +43,15 @@ impl Importer {
         }
         if let Some(peer) = content.peer {
             let known = self.peers.entry(peer.peer);
-            known.or_insert_with(|| ImportedPeer::new(peer.peer)).merge(peer);
+            known.or_insert_with(|| ImportedPeer::new(peer.peer)).append(peer);
         }
     }
 
     /// The peers, and what was skipped.
     pub fn finish(self) -> Imported {
-        Imported { peers: self.peers.into_values().collect(), skipped: self.skipped }
+        let mut peers: Vec<_> = self.peers.into_values().collect();
+        peers.iter_mut().for_each(ImportedPeer::tidy);
+        Imported { peers, skipped: self.skipped }
     }
 }
 

@@ -20,7 +20,10 @@ pub struct RowContent {
 /// Memory: what the row has, whatever lengths it claims.
 pub fn read_row(key: &[u8], value: &[u8]) -> RowContent {
     match Place::of(key).and_then(|place| read(place, value)) {
-        Ok(Some(content)) => RowContent { peer: Some(content.peer), skipped: content.skipped },
+        Ok(Some(mut content)) => {
+            content.peer.tidy();
+            RowContent { peer: Some(content.peer), skipped: content.skipped }
+        }
         Ok(None) => RowContent::default(),
         Err(reason) => RowContent { peer: None, skipped: vec![reason] },
     }
@@ -46,7 +49,7 @@ impl Content {
     pub(super) fn add_protocols(&mut self, protocols: Vec<Bytes>) {
         for protocol in protocols {
             if let Some(protocol) = self.part(text("a protocol", &protocol)) {
-                self.peer.add_protocol(protocol);
+                self.peer.protocols.push(protocol);
             }
         }
     }

@@ -19,7 +19,7 @@ pub(in crate::interop) fn metadata(
         Value::Metadata(_) if name == PROTOCOLS => {
             return Err(SkipReason::damaged("the protocols", "they are a value of another type"));
         }
-        Value::Metadata(value) => content.peer.add_metadata(name, value),
+        Value::Metadata(value) => content.peer.metadata.push((name, value)),
     }
     Ok(content)
 }

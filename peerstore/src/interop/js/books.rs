@@ -47,7 +47,8 @@ pub(in crate::interop) fn metadata(
     value: Bytes,
 ) -> Result<Content, SkipReason> {
     let mut content = Content::of(peer);
-    content.peer.add_metadata(text("the name", name)?, ImportedValue::Bytes(value));
+    let name = text("the name", name)?;
+    content.peer.metadata.push((name, ImportedValue::Bytes(value)));
     Ok(content)
 }
 

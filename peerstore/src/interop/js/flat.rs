@@ -31,9 +31,9 @@ pub(in crate::interop) fn everything(peer: PeerId, value: Bytes) -> Result<Conte
         for entry in row.metadata_list {
             let entry = metadata_of(entry).and_then(listed);
             match content.part(entry) {
-                Some(Listed::Metadata(name, value)) => content.peer.add_metadata(name, value),
+                Some(Listed::Metadata(name, value)) => content.peer.metadata.push((name, value)),
                 Some(Listed::Tags(tags)) => {
-                    tags.into_iter().for_each(|tag| content.peer.add_tag(tag));
+                    content.peer.tags.extend(tags);
                 }
                 None => {}
             }
@@ -41,12 +41,12 @@ pub(in crate::interop) fn everything(peer: PeerId, value: Bytes) -> Result<Conte
     }
     for entry in row.metadata {
         if let Some((name, value)) = content.part(metadata_of(entry)) {
-            content.peer.add_metadata(name, ImportedValue::Bytes(value));
+            content.peer.metadata.push((name, ImportedValue::Bytes(value)));
         }
     }
     for entry in row.tags {
         if let Some(tag) = content.part(tag_of(entry)) {
-            content.peer.add_tag(tag);
+            content.peer.tags.push(tag);
         }
     }
     let public_key = row.public_key.filter(|key| !key.is_empty());

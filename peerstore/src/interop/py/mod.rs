@@ -36,7 +36,7 @@ pub(super) fn book(peer: PeerId, holds: PyHolds, value: Bytes) -> Result<Content
         PyHolds::Metadata => {
             for entry in message::<Map>("the metadata", value)?.entries {
                 if let Some((name, value)) = content.part(entry_of(entry)) {
-                    content.peer.add_metadata(name, ImportedValue::Bytes(value));
+                    content.peer.metadata.push((name, ImportedValue::Bytes(value)));
                 }
             }
         }

@@ -91,6 +91,21 @@ fn of_two_envelopes_the_one_with_the_higher_claim_stays() {
 }
 
 #[test]
+fn of_two_entries_of_one_name_the_last_stays() {
+    // metadata { a: 1 }, { b: 2 }, { a: 3 }; tags { t: 4 }, { t: 5 }; protocols x, y, x.
+    let row = b"\x12\x01x\x12\x01y\x12\x01x\x32\x06\x0a\x01a\x12\x01\x01\x32\x06\x0a\x01b\x12\x01\x02\
+        \x32\x06\x0a\x01a\x12\x01\x03\x3a\x07\x0a\x01t\x12\x02\x08\x04\x3a\x07\x0a\x01t\x12\x02\x08\x05\x40\x01";
+    let peer = read_row(format!("/peers/{JS}").as_bytes(), row).peer.unwrap();
+    let bytes = |byte: u8| ImportedValue::Bytes(vec![byte].into());
+    assert_eq!(peer.metadata, [("b".to_owned(), bytes(2)), ("a".to_owned(), bytes(3))]);
+    assert_eq!(peer.tags.iter().map(|tag| tag.value).collect::<Vec<_>>(), [5]);
+    assert_eq!(peer.protocols, ["x", "y"]);
+    let mut merged = peer.clone();
+    merged.merge(peer.clone());
+    assert_eq!(merged, peer);
+}
+
+#[test]
 fn tags_of_the_first_flat_rows_lie_in_their_metadata() {
     // Metadata "tags": Tags { tags: [{ name: "a", value: 7, expiry: 1000 }, { name: "b" }] }
     let list = b"\x0a\x08\x0a\x01a\x10\x07\x18\xe8\x07\x0a\x03\x0a\x01b";
