@@ -86,7 +86,9 @@ fn a_peerstore_of_go_is_imported_listed_and_shown() {
         let ours = list(&shown["addresses"]).map(|address| text(&address["addr"]));
         assert_eq!(ours.collect::<BTreeSet<_>>(), addresses, "{id}");
         for address in list(&shown["addresses"]) {
-            assert_eq!((&address["expiry_ms"], &address["source"]), (&json!(null), &json!("routing")));
+            let certified = address["certified"] == json!(true);
+            let source = if certified { "signed" } else { "routing" };
+            assert_eq!((&address["expiry_ms"], &address["source"]), (&json!(null), &json!(source)));
         }
         assert_eq!(shown["private_key"], json!(false));
         for entry in list(&peer["metadata"]).filter(|entry| entry["go_type"] == "string") {
