@@ -118,11 +118,15 @@ fn encode_group<'a>(to: &mut Encoder, group: impl ExactSizeIterator<Item = (&'a 
     }
 }
 
+/// For how many addresses there is room at once, whatever a row claims.
+const RESERVED: usize = 16;
+
 fn decode_addresses(from: &mut Decoder<'_>, row: &mut AddressRow) -> Result<(), Flaw> {
     for _ in 0..from.array()? {
         let addresses = from.array()?.checked_sub(1);
         let addresses = addresses.ok_or(Flaw::Damaged("a group of addresses is empty"))?;
         let facts = decode_facts(from)?;
+        row.entries.reserve(addresses.min(RESERVED));
         for _ in 0..addresses {
             let addr = from.bytes()?;
             match Multiaddr::try_from(addr.to_vec()) {

@@ -13,6 +13,9 @@ mod source;
 mod stream;
 mod ttl;
 
+#[cfg(test)]
+mod tests;
+
 pub use entry::Address;
 pub(crate) use normalise::is_of;
 pub(crate) use row::AddressRow;
