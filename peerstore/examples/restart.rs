@@ -23,7 +23,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let known: Vec<PeerId> = peers.peers().try_collect().await?;
     println!("{} peers are known from before", known.len());
     for peer in &known {
-        for address in peers.addresses().details(peer).await? {
+        for address in peers.addresses().get(peer).await?.entries() {
             println!("  {peer} at {} ({:?})", address.addr(), address.ttl());
         }
     }

@@ -4,9 +4,9 @@
 //! prefix: `bafzaa…`, the text form of the [peer-id spec](https://github.com/libp2p/specs/blob/master/peer-ids/peer-ids.md),
 //! and what js-libp2p writes.
 
+use data_encoding::BASE32_NOPAD;
 use datastore::{Key, Query, Result, key};
 use libp2p_identity::PeerId;
-use multibase::Base;
 
 /// One kind of rows, one row for each peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -91,16 +91,89 @@ pub(crate) fn all(book: Book) -> Query {
 /// Version 1, codec libp2p-key.
 const CID_PREFIX: [u8; 2] = [0x01, 0x72];
 
+/// What multibase writes before base32 in lower case.
+const BASE32_LOWER: u8 = b'b';
+
+/// A CID of an Ed25519 key.
+const USUAL_CID: usize = 40;
+
 /// A peer's part of a key.
 pub(crate) fn peer_text(peer: &PeerId) -> String {
-    multibase::encode(Base::Base32Lower, [&CID_PREFIX[..], &peer.to_bytes()].concat())
+    let mut cid = Vec::with_capacity(USUAL_CID);
+    cid.extend_from_slice(&CID_PREFIX);
+    let written = peer.as_ref().write(&mut cid);
+    debug_assert!(written.is_ok(), "a vector takes all");
+    let mut text = String::with_capacity(1 + BASE32_NOPAD.encode_len(cid.len()));
+    text.push(char::from(BASE32_LOWER));
+    BASE32_NOPAD.encode_append(&cid, &mut text);
+    text.make_ascii_lowercase();
+    text
 }
 
 /// The peer that a part of a key names; `None` if it is not one that [`peer_text`] writes.
 pub(crate) fn peer_of(text: &[u8]) -> Option<PeerId> {
-    let text = str::from_utf8(text).ok().filter(|text| text.starts_with('b'))?;
-    let (_, cid) = multibase::decode(text).ok()?;
-    let peer = PeerId::from_bytes(cid.strip_prefix(&CID_PREFIX)?).ok()?;
-    // Another text of the same id would be a second row of the peer.
-    (peer_text(&peer) == text).then_some(peer)
+    let digits = text.strip_prefix(&[BASE32_LOWER])?;
+    if digits.iter().any(u8::is_ascii_uppercase) {
+        return None;
+    }
+    let cid = BASE32_NOPAD.decode(&digits.to_ascii_uppercase()).ok()?;
+    // Both forms, of numbers and of digits, are refused if there is a shorter one: no other text is the same id.
+    PeerId::from_bytes(cid.strip_prefix(&CID_PREFIX)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PEER: &str = "12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA";
+
+    fn peer() -> PeerId {
+        PEER.parse().unwrap()
+    }
+
+    fn text_of(cid: &[u8]) -> String {
+        format!("b{}", BASE32_NOPAD.encode(cid).to_lowercase())
+    }
+
+    #[test]
+    fn a_peer_has_one_text() {
+        let text = peer_text(&peer());
+        // As js-libp2p and kubo print it.
+        assert_eq!(text, "bafzaajaiaejcal72gwuz2or47oyxxn6b3rkwdmmkrxgkjxzy3rqt5kczyn7lcm3l");
+        assert_eq!(peer_of(text.as_bytes()), Some(peer()));
+    }
+
+    #[test]
+    fn other_texts_of_a_peer_are_none() {
+        let id = peer().to_bytes();
+        let cid = [&CID_PREFIX[..], &id].concat();
+        assert_eq!(peer_of(text_of(&cid).as_bytes()), Some(peer()));
+        let upper = text_of(&cid).to_uppercase();
+        assert_eq!(peer_of(upper.as_bytes()), None, "upper case");
+        assert_eq!(peer_of(upper.replacen('B', "b", 1).as_bytes()), None, "digits in upper case");
+        assert_eq!(peer_of(format!("{}a", text_of(&cid)).as_bytes()), None, "one digit more");
+        assert_eq!(peer_of(format!("{}=", text_of(&cid)).as_bytes()), None, "padded");
+        assert_eq!(peer_of(PEER.as_bytes()), None, "base58");
+        let (code, rest) = id.split_first().unwrap();
+        let long = [&CID_PREFIX[..], &[code | 0x80, 0x00], rest].concat();
+        assert_eq!(peer_of(text_of(&long).as_bytes()), None, "a number longer than it must be");
+        let followed = [&cid[..], &[0]].concat();
+        assert_eq!(peer_of(text_of(&followed).as_bytes()), None, "something behind it");
+        let short = cid.strip_suffix(&[*cid.last().unwrap()]).unwrap();
+        assert_eq!(peer_of(text_of(short).as_bytes()), None, "a byte less");
+        assert_eq!(peer_of(b""), None);
+        assert_eq!(peer_of(b"b"), None);
+    }
+
+    #[test]
+    fn digits_with_bits_to_spare_are_of_no_peer() {
+        // 40 bytes are 64 digits and leave no bit; 37 do.
+        let id =
+            PeerId::from_bytes(&[&[0x00, 0x21, 0x08, 0x02, 0x12][..], &[7; 30]].concat()).unwrap();
+        let text = peer_text(&id);
+        assert_eq!(peer_of(text.as_bytes()), Some(id));
+        let mut digits = text.clone().into_bytes();
+        *digits.last_mut().unwrap() += 1;
+        assert_eq!(peer_of(&digits), None);
+    }
 }

@@ -22,7 +22,7 @@ mod session;
 mod tags;
 mod transfer;
 
-pub use address::{Address, AddressSource, AddressStream, AddressTtl};
+pub use address::{Address, AddressSource, AddressStream, AddressTtl, Addresses};
 pub use books::{
     AddressBook, KeyBook, MetadataBook, OwnRecord, ProtocolBook, ReputationBook, TagBook,
 };

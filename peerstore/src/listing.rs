@@ -9,12 +9,11 @@ use futures::stream::{BoxStream, Peekable, Stream, StreamExt, TryStreamExt, try_
 use libp2p_identity::PeerId;
 
 use crate::access::Core;
-use crate::address::{Address, AddressRow};
+use crate::address::{Address, AddressRow, Glance};
 use crate::cbor::Flaw;
 use crate::layout::{self, Book};
 use crate::protocols::ProtocolRow;
 use crate::reputation::{BootstrapCandidate, Candidates, ReputationRow};
-use crate::row::Row;
 use crate::tags::TagRow;
 
 /// Which peers to list, from where, and how many.
@@ -142,11 +141,9 @@ fn addressed<'c>(core: &'c Core, after: Option<&str>) -> Peekable<BoxStream<'c, 
     let entries = core.store().query(below(&Book::Addresses.prefix(), after));
     let names = entries.try_filter_map(async |entry| {
         let name = entry.key().last_segment();
-        let Some(peer) = layout::peer_of(name) else { return Ok(None) };
-        let row = entry.value().map(|value| AddressRow::decode(value, &peer, core.session()));
         // One that cannot be read is of a peer all the same, unless it is damaged.
-        let known = match row {
-            Some(Ok(row)) => row.is_known(),
+        let known = match entry.value().map(|value| Glance::at(value, core.session(), core.now())) {
+            Some(Ok(row)) => row.is_known,
             Some(Err(Flaw::Newer(_))) => true,
             _ => false,
         };
@@ -193,16 +190,15 @@ pub(crate) fn with_addresses<'c>(
     let entries = core.store().query(layout::all(Book::Addresses));
     entries.try_filter_map(async |entry| {
         core.check_open()?;
-        let peer = layout::peer_of(entry.key().last_segment());
-        Ok(peer.filter(|peer| lives(core, peer, entry.value())))
+        let lives = entry.value().is_some_and(|value| lives(core, value));
+        Ok(lives.then(|| layout::peer_of(entry.key().last_segment())).flatten())
     })
 }
 
 /// Whether a row has addresses that have not expired; one that cannot be read has none, and is set aside when
 /// its peer is asked for.
-fn lives(core: &Core, peer: &PeerId, value: Option<&Bytes>) -> bool {
-    let row = value.map(|value| AddressRow::decode(value, peer, core.session()));
-    row.is_some_and(|row| row.is_ok_and(|row| row.live(core.now()).next().is_some()))
+fn lives(core: &Core, value: &Bytes) -> bool {
+    Glance::at(value, core.session(), core.now()).is_ok_and(|row| row.is_live)
 }
 
 /// What was read; of a row that a later release wrote, nothing, so that it hides no other peer.

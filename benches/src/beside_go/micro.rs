@@ -34,8 +34,8 @@ impl Book {
         let mut options = PeerstoreOptions::default();
         options.gc.strategy = GcStrategy::Manual;
         options.limits.addresses = 0;
-        // Half of the memory is for addresses.
-        options.cache_bytes = (flags.cache * 2 * (500 + 200 * flags.addrs)) as u64;
+        // Half of the memory is for addresses and envelopes; so many peers have room in it.
+        options.cache_bytes = (flags.cache * 2 * (2_000 + 300 * flags.addrs)) as u64;
         let peers =
             Peerstore::open_with(Arc::clone(&store) as Arc<dyn Datastore>, clock, options).await?;
         Ok(Self { peers, store })

@@ -5,13 +5,14 @@ use std::time::Duration;
 use datastore::Result;
 use libp2p_identity::PeerId;
 use quick_cache::Weighter;
-use quick_cache::sync::{Cache, GuardResult};
+use quick_cache::sync::{Cache, DefaultLifecycle, GuardResult};
 
+use super::PeerHash;
 use crate::row::Row;
 
 /// Rows of one book in memory, absent ones (as empty rows) included, so many bytes at most.
 #[derive(Debug)]
-pub(crate) struct RowCache<R: Row>(Option<Cache<PeerId, Arc<R>, ByBytes>>);
+pub(crate) struct RowCache<R: Row>(Option<Cache<PeerId, Arc<R>, ByBytes, PeerHash>>);
 
 #[derive(Clone, Debug)]
 struct ByBytes;
@@ -40,7 +41,10 @@ impl<R: Row> RowCache<R> {
     /// A cache of so many bytes; of none, it keeps nothing.
     pub(crate) fn new(bytes: u64) -> Self {
         let items = usize::try_from(bytes).unwrap_or(usize::MAX) / (ENTRY + USUAL_ROW);
-        Self((bytes > 0).then(|| Cache::with_weighter(items.max(1), bytes, ByBytes)))
+        Self((bytes > 0).then(|| {
+            let (hash, lifecycle) = (PeerHash::default(), DefaultLifecycle::default());
+            Cache::with(items.max(1), bytes, ByBytes, hash, lifecycle)
+        }))
     }
 
     /// The row of a peer, from memory or by `read`. Nobody waits for another's read, which may never be polled

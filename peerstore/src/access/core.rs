@@ -88,7 +88,11 @@ impl Core {
     /// A peer's row of one book; an empty one if there is none.
     pub(crate) async fn read<R: Stored>(&self, peer: &PeerId) -> Result<Arc<R>> {
         self.check_open()?;
-        R::cache(&self.caches).get(peer, self.load(peer, false)).await
+        let cache = R::cache(&self.caches);
+        match cache.peek(peer) {
+            Some(row) => Ok(row),
+            None => cache.get(peer, self.load(peer, false)).await,
+        }
     }
 
     /// As [`read`](Self::read), without a place in the cache if it has none: for rows that are looked at once.

@@ -1,26 +1,28 @@
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use async_lock::{Mutex as AsyncMutex, MutexGuardArc};
 use libp2p_identity::PeerId;
 use parking_lot::Mutex;
 
+use super::PeerHash;
+
 /// One change of a peer at a time; changes of others go on beside it.
 #[derive(Debug)]
 pub(crate) struct PeerLocks {
     shards: Box<[Shard]>,
-    hasher: RandomState,
+    hasher: PeerHash,
 }
 
-type Shard = Mutex<HashMap<PeerId, Arc<AsyncMutex<()>>>>;
+type Shard = Mutex<HashMap<PeerId, Arc<AsyncMutex<()>>, PeerHash>>;
 
 const SHARDS: usize = 64;
 
 impl PeerLocks {
     pub(crate) fn new() -> Self {
         let shards = (0..SHARDS).map(|_| Shard::default()).collect();
-        Self { shards, hasher: RandomState::new() }
+        Self { shards, hasher: PeerHash::default() }
     }
 
     /// Waits until nobody else changes the peer. The peer is free again once the lock is dropped.

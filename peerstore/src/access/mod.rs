@@ -9,3 +9,6 @@ mod locks;
 pub(crate) use self::caches::Stored;
 pub(crate) use self::change::{Change, Rows, commit_all};
 pub(crate) use self::core::Core;
+
+/// How ids are hashed in memory: with a seed of the process, so that nobody can choose ids that meet.
+type PeerHash = foldhash::quality::RandomState;

@@ -37,10 +37,10 @@ use super::source::AddressSource;
 use super::ttl::AddressTtl;
 use crate::cbor::{Decoder, Encoder, Flaw};
 
-const ADDRESSES: u64 = 1;
-const MARK: u64 = 2;
-const RECORD: u64 = 3;
-const WATERMARK: u64 = 4;
+pub(super) const ADDRESSES: u64 = 1;
+pub(super) const MARK: u64 = 2;
+pub(super) const RECORD: u64 = 3;
+pub(super) const WATERMARK: u64 = 4;
 
 pub(super) fn encode(row: &AddressRow) -> Vec<u8> {
     let AddressRow { entries, unreadable, record, watermark, mark } = row;
@@ -122,10 +122,7 @@ fn encode_group<'a>(to: &mut Encoder, group: impl ExactSizeIterator<Item = (&'a 
 const RESERVED: usize = 16;
 
 fn decode_addresses(from: &mut Decoder<'_>, row: &mut AddressRow) -> Result<(), Flaw> {
-    for _ in 0..from.array()? {
-        let addresses = from.array()?.checked_sub(1);
-        let addresses = addresses.ok_or(Flaw::Damaged("a group of addresses is empty"))?;
-        let facts = decode_facts(from)?;
+    each_group(from, |from, facts, addresses| {
         row.entries.reserve(addresses.min(RESERVED));
         for _ in 0..addresses {
             let addr = from.bytes()?;
@@ -137,6 +134,20 @@ fn decode_addresses(from: &mut Decoder<'_>, row: &mut AddressRow) -> Result<(), 
                 }
             }
         }
+        Ok(())
+    })
+}
+
+/// Gives the facts of each group, and how many addresses follow, which `group` has to read.
+pub(super) fn each_group<'d>(
+    from: &mut Decoder<'d>,
+    mut group: impl FnMut(&mut Decoder<'d>, Facts, usize) -> Result<(), Flaw>,
+) -> Result<(), Flaw> {
+    for _ in 0..from.array()? {
+        let addresses = from.array()?.checked_sub(1);
+        let addresses = addresses.ok_or(Flaw::Damaged("a group of addresses is empty"))?;
+        let facts = decode_facts(from)?;
+        group(from, facts, addresses)?;
     }
     Ok(())
 }
@@ -250,14 +261,14 @@ fn source_of(code: u64) -> AddressSource {
     }
 }
 
-fn decode_mark(from: &mut Decoder<'_>) -> Result<Mark, Flaw> {
+pub(super) fn decode_mark(from: &mut Decoder<'_>) -> Result<Mark, Flaw> {
     match from.array()? {
         2 => Ok(Mark { session: from.uint()?, again: Expiry::from_millis(from.uint()?) }),
         _ => Err(Flaw::Damaged("a session is not a pair")),
     }
 }
 
-fn decode_record(from: &mut Decoder<'_>) -> Result<CertifiedRecord, Flaw> {
+pub(super) fn decode_record(from: &mut Decoder<'_>) -> Result<CertifiedRecord, Flaw> {
     let (mut sequence, mut envelope, mut remembered) = (None, None, 0);
     for _ in 0..from.map()? {
         match from.uint()? {
@@ -272,7 +283,7 @@ fn decode_record(from: &mut Decoder<'_>) -> Result<CertifiedRecord, Flaw> {
     Ok(CertifiedRecord { sequence, envelope, remembered })
 }
 
-fn decode_watermark(from: &mut Decoder<'_>) -> Result<Watermark, Flaw> {
+pub(super) fn decode_watermark(from: &mut Decoder<'_>) -> Result<Watermark, Flaw> {
     let (mut sequence, mut until, mut digest) = (None, None, None);
     for _ in 0..from.map()? {
         match from.uint()? {

@@ -30,11 +30,16 @@ impl<'a> Listed<'a> {
         mut change: impl FnMut(&mut Address),
     ) -> Vec<Multiaddr> {
         let mut known = vec![false; self.0.len()];
+        // Addresses of which the same is known lie in the order of the list.
+        let mut next = 0;
         for entry in entries {
-            if let Some(known) = self.place(&entry.addr).and_then(|place| known.get_mut(place)) {
+            let here = self.0.get(next).is_some_and(|listed| **listed == entry.addr);
+            let place = if here { Some(next) } else { self.place(&entry.addr) };
+            if let Some(known) = place.and_then(|place| known.get_mut(place)) {
                 *known = true;
                 change(entry);
             }
+            next = place.map_or(next, |place| place + 1);
         }
         let unknown = self.0.iter().zip(known).filter(|(_, known)| !known);
         unknown.map(|(addr, _)| addr.clone().into_owned()).collect()

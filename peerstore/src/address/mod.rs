@@ -4,6 +4,7 @@ mod cap;
 mod certified;
 mod codec;
 mod entry;
+mod glance;
 mod listed;
 mod normalise;
 mod order;
@@ -12,14 +13,17 @@ mod rules;
 mod source;
 mod stream;
 mod ttl;
+mod view;
 
 #[cfg(test)]
 mod tests;
 
 pub use entry::Address;
+pub(crate) use glance::Glance;
 pub(crate) use normalise::is_of;
 pub(crate) use row::AddressRow;
 pub(crate) use rules::At;
 pub use source::AddressSource;
 pub use stream::AddressStream;
 pub use ttl::AddressTtl;
+pub use view::Addresses;

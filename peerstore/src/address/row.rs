@@ -53,16 +53,24 @@ impl AddressRow {
             return;
         }
         self.mark = None;
-        let began = session.began.time().unwrap_or(std::time::UNIX_EPOCH);
-        let expiry = AddressTtl::RECENTLY_CONNECTED.expiry(began);
         let mut demoted = false;
         for facts in self.facts_mut().filter(|facts| facts.connected) {
-            facts.disconnect(AddressTtl::RECENTLY_CONNECTED, expiry);
+            *facts = Self::demoted(*facts, session);
             demoted = true;
         }
         if demoted {
             self.entries.sort_by(by_confidence);
         }
+    }
+
+    /// What is left in a session of what was known of an address in another.
+    pub(super) fn demoted(mut facts: Facts, session: &Session) -> Facts {
+        if facts.connected {
+            let began = session.began.time().unwrap_or(std::time::UNIX_EPOCH);
+            let ttl = AddressTtl::RECENTLY_CONNECTED;
+            facts.disconnect(ttl, ttl.expiry(began));
+        }
+        facts
     }
 }
 

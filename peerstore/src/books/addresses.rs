@@ -7,7 +7,9 @@ use libp2p_identity::PeerId;
 use multiaddr::Multiaddr;
 
 use crate::access::Core;
-use crate::address::{Address, AddressRow, AddressSource, AddressStream, AddressTtl, At};
+use crate::address::{
+    Address, AddressRow, AddressSource, AddressStream, AddressTtl, Addresses, At,
+};
 use crate::listing;
 use crate::record::{Consumed, VerifiedRecord};
 
@@ -47,18 +49,9 @@ impl<'p> AddressBook<'p> {
     /// # Errors
     /// As [`Datastore::read`](datastore::Datastore::read);
     /// [`ErrorKind::Incompatible`] for a row of a later release.
-    pub async fn get(&self, peer: &PeerId) -> Result<Vec<Multiaddr>> {
+    pub async fn get(&self, peer: &PeerId) -> Result<Addresses> {
         let row = self.core.read::<AddressRow>(peer).await?;
-        Ok(row.live(self.core.now()).map(|entry| entry.addr().clone()).collect())
-    }
-
-    /// As [`get`](Self::get), with all that is known of each address.
-    ///
-    /// # Errors
-    /// As [`get`](Self::get).
-    pub async fn details(&self, peer: &PeerId) -> Result<Vec<Address>> {
-        let row = self.core.read::<AddressRow>(peer).await?;
-        Ok(row.live(self.core.now()).cloned().collect())
+        Ok(Addresses::new(row, self.core.now()))
     }
 
     /// The addresses of a peer, those of now first, then each that comes to be known; none twice. It ends when

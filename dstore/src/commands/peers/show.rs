@@ -68,7 +68,7 @@ impl Known {
         let record = peers.addresses().record(peer).await?;
         let record = record.and_then(|envelope| VerifiedRecord::verify(envelope).ok());
         Ok(Self {
-            addresses: peers.addresses().details(peer).await?,
+            addresses: peers.addresses().get(peer).await?.entries().cloned().collect(),
             sequence: record.map(|record| record.sequence()),
             public_key: peers.keys().public(peer).await?,
             private_key: peers.keys().private(peer).await?.is_some(),

@@ -68,8 +68,9 @@ struct Sums {
 
 impl Sums {
     async fn add(&mut self, peers: &Peerstore, peer: &PeerId) -> Result<()> {
-        let addresses = peers.addresses().details(peer).await?;
-        let count = |of: fn(&Address) -> bool| addresses.iter().filter(|at| of(at)).count() as u64;
+        let addresses = peers.addresses().get(peer).await?;
+        let count =
+            |of: fn(&Address) -> bool| addresses.entries().filter(|at| of(at)).count() as u64;
         self.peers += 1;
         self.with_addresses += u64::from(!addresses.is_empty());
         self.addresses += addresses.len() as u64;

@@ -9,9 +9,10 @@ use multiaddr::Multiaddr;
 use proptest::prelude::*;
 
 use super::support::{Book, REMEMBERED, addr, peer, sealed, with_suffix};
-use crate::address::{Address, AddressSource, AddressTtl};
+use crate::address::{Address, AddressRow, AddressSource, AddressTtl, Glance};
 use crate::record::Consumed;
 use crate::row::Row;
+use crate::session::Session;
 
 /// In milliseconds; the two highest numbers are connected and permanent.
 type Ttl = u64;
@@ -433,6 +434,24 @@ fn compare(book: &Book, model: &Model) {
     let expected = expected.map(|(sequence, _, until)| (*sequence, Expiry::from_millis(*until)));
     assert_eq!(watermark, expected);
     assert_eq!(row.expiry().as_millis(), model.due());
+    glance(book);
+}
+
+/// A glance at a row says what reading it says: in this session, in one that begins, and in one that began long ago.
+fn glance(book: &Book) {
+    let (written, id) = (book.row.encode(), book.session.id);
+    let long_ago = book.now - Duration::from_millis(QUARTER);
+    let sessions = [
+        book.session,
+        Session { id: id + 1, began: Expiry::at(book.now) },
+        Session { id: id + 2, began: Expiry::at(long_ago) },
+    ];
+    for session in sessions {
+        let row = AddressRow::decode(&written, &book.peer, &session).unwrap();
+        let is_live = row.live(book.now).next().is_some();
+        let read = Glance { is_live, is_known: row.is_known() };
+        assert_eq!(Glance::at(&written, &session, book.now), Ok(read), "{session:?}");
+    }
 }
 
 const ADDRESSES: usize = 7;

@@ -6,7 +6,7 @@ use multiaddr::Multiaddr;
 use proptest::prelude::*;
 
 use super::support::{Book, HOUR, MINUTE, SECOND, addr, addrs, sealed};
-use crate::address::{AddressRow, AddressSource, AddressTtl};
+use crate::address::{AddressRow, AddressSource, AddressTtl, Glance};
 use crate::cbor::Flaw;
 use crate::row::Row;
 
@@ -14,9 +14,16 @@ fn hex(parts: &[&str]) -> Vec<u8> {
     HEXLOWER.decode(parts.concat().as_bytes()).unwrap()
 }
 
+/// Reads a row, and sees that a glance at it says the same.
 fn read(row: &[u8]) -> Result<AddressRow, Flaw> {
     let book = Book::new();
-    AddressRow::decode(row, &book.peer, &book.session)
+    let read = AddressRow::decode(row, &book.peer, &book.session);
+    let glance = read.as_ref().map_err(Flaw::clone).map(|row| Glance {
+        is_live: row.live(book.now).next().is_some(),
+        is_known: row.is_known(),
+    });
+    assert_eq!(Glance::at(row, &book.session, book.now), glance);
+    read
 }
 
 #[test]
