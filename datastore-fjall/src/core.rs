@@ -17,7 +17,7 @@ use crate::group_sync::GroupSync;
 use crate::health::Health;
 use crate::maintenance::{Limits, Maintenance};
 use crate::traffic::Traffic;
-use crate::{FjallOptions, recovery, seal, usage};
+use crate::{FjallOptions, recovery, seal, settle, usage};
 
 /// What a store and its snapshots share. Dropping it closes the store.
 pub(crate) struct Core {
@@ -147,12 +147,19 @@ impl Core {
             let synced = errors::guarded(|| Ok(engine.database.persist(PersistMode::SyncAll)))?;
             synced.map_err(|error| self.health.write_failed(error))
         });
+        let written = self.traffic.written();
+        let flushed = synced.is_ok()
+            && errors::guarded(|| Ok(settle::flush(&engine, directory.path(), written)))
+                .unwrap_or_default();
         // The last handles of the engine: it ends its threads, and lets go of its files.
         errors::guarded(|| {
             drop(engine);
             Ok(())
         })?;
         synced?;
+        if flushed {
+            settle::empty_journal(&directory.engine());
+        }
         seal::close(directory.path())
     }
 }

@@ -1,6 +1,8 @@
 //! The engine as this crate uses it: one fjall database with one keyspace.
 
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use bytes::Bytes;
 use datastore::{Condition, Error, Found, Key, Op, Result, Want};
@@ -43,6 +45,17 @@ impl Engine {
         let data = database.keyspace(KEYSPACE, || keyspace_options(options));
         let data = data.map_err(errors::engine)?;
         Ok(Self { database, data })
+    }
+
+    /// Writes what is in memory to tables; blocks.
+    pub(crate) fn flush(&self) -> fjall::Result<()> {
+        self.data.rotate_memtable()?;
+        while self.data.sealed_memtable_count() > 0 {
+            thread::sleep(FLUSH_PAUSE);
+            // Answers with an error where the flush failed: it would be waited for without end.
+            self.database.persist(PersistMode::Buffer)?;
+        }
+        Ok(())
     }
 
     pub(crate) fn read(&self, view: View<'_>, key: &Key, want: &Want) -> Result<Option<Found>> {
@@ -158,3 +171,5 @@ const KEYSPACE: &str = "data";
 
 /// One of them does nothing but flush; with fewer the engine can get stuck on few cores.
 const WORKERS: usize = 4;
+
+const FLUSH_PAUSE: Duration = Duration::from_millis(2);

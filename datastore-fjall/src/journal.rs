@@ -55,6 +55,14 @@ pub(crate) fn inspect(engine: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Empties the journal, if there is one alone.
+pub(crate) fn empty(engine: &Path) -> Result<()> {
+    match journals(engine)?.as_slice() {
+        [journal] => cut(journal, 0).map_err(|error| errors::io(journal, error)),
+        _ => Ok(()),
+    }
+}
+
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
     /// Batches, and then at most one that was cut short.

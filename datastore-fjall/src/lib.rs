@@ -41,6 +41,7 @@ mod options;
 mod pages;
 mod recovery;
 mod seal;
+mod settle;
 mod snapshot;
 mod store;
 mod traffic;

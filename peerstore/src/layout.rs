@@ -4,7 +4,8 @@
 //! prefix: `bafzaa…`, the text form of the [peer-id spec](https://github.com/libp2p/specs/blob/master/peer-ids/peer-ids.md),
 //! and what js-libp2p writes.
 
-use data_encoding::BASE32_NOPAD;
+use data_encoding::Encoding;
+use data_encoding_macro::new_encoding;
 use datastore::{Key, Query, Result, key};
 use libp2p_identity::PeerId;
 
@@ -91,8 +92,9 @@ pub(crate) fn all(book: Book) -> Query {
 /// Version 1, codec libp2p-key.
 const CID_PREFIX: [u8; 2] = [0x01, 0x72];
 
-/// What multibase writes before base32 in lower case.
-const BASE32_LOWER: u8 = b'b';
+/// Base32 in lower case, and what multibase writes before it.
+const BASE32: Encoding = new_encoding! { symbols: "abcdefghijklmnopqrstuvwxyz234567", };
+const BASE32_CODE: u8 = b'b';
 
 /// A CID of an Ed25519 key.
 const USUAL_CID: usize = 40;
@@ -103,20 +105,15 @@ pub(crate) fn peer_text(peer: &PeerId) -> String {
     cid.extend_from_slice(&CID_PREFIX);
     let written = peer.as_ref().write(&mut cid);
     debug_assert!(written.is_ok(), "a vector takes all");
-    let mut text = String::with_capacity(1 + BASE32_NOPAD.encode_len(cid.len()));
-    text.push(char::from(BASE32_LOWER));
-    BASE32_NOPAD.encode_append(&cid, &mut text);
-    text.make_ascii_lowercase();
+    let mut text = String::with_capacity(1 + BASE32.encode_len(cid.len()));
+    text.push(char::from(BASE32_CODE));
+    BASE32.encode_append(&cid, &mut text);
     text
 }
 
 /// The peer that a part of a key names; `None` if it is not one that [`peer_text`] writes.
 pub(crate) fn peer_of(text: &[u8]) -> Option<PeerId> {
-    let digits = text.strip_prefix(&[BASE32_LOWER])?;
-    if digits.iter().any(u8::is_ascii_uppercase) {
-        return None;
-    }
-    let cid = BASE32_NOPAD.decode(&digits.to_ascii_uppercase()).ok()?;
+    let cid = BASE32.decode(text.strip_prefix(&[BASE32_CODE])?).ok()?;
     // Both forms, of numbers and of digits, are refused if there is a shorter one: no other text is the same id.
     PeerId::from_bytes(cid.strip_prefix(&CID_PREFIX)?).ok()
 }
@@ -132,7 +129,7 @@ mod tests {
     }
 
     fn text_of(cid: &[u8]) -> String {
-        format!("b{}", BASE32_NOPAD.encode(cid).to_lowercase())
+        format!("b{}", BASE32.encode(cid))
     }
 
     #[test]

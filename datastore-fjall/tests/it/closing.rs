@@ -1,10 +1,11 @@
+use std::path::Path;
 use std::sync::Arc;
 
 use datastore::{Batch, Datastore, DatastoreExt, ErrorKind, Outcome, Query, Want, key};
 use futures::executor::block_on;
 use futures::{StreamExt, TryStreamExt};
 
-use crate::support::{keys, numbered, open};
+use crate::support::{copy_directory, keys, numbered, open};
 
 #[test]
 fn a_closed_store_answers_closed_and_closes_again() {
@@ -49,6 +50,71 @@ fn a_store_reopens_at_once_while_streams_and_snapshots_of_it_live() {
         assert_eq!(error.kind(), ErrorKind::Closed);
         let rest: Result<Vec<_>, _> = stream.try_collect().await;
         assert_eq!(rest.unwrap_err().kind(), ErrorKind::Closed);
+    });
+}
+
+/// Bytes of the journals of the store in a directory that is closed.
+fn journal_bytes(directory: &Path) -> u64 {
+    let files = std::fs::read_dir(directory.join("engine")).unwrap().map(Result::unwrap);
+    let journals = files.filter(|file| file.path().extension().is_some_and(|end| end == "jnl"));
+    journals.map(|journal| journal.metadata().unwrap().len()).sum()
+}
+
+#[test]
+fn a_close_that_wrote_much_leaves_nothing_to_replay() {
+    let directory = tempfile::tempdir().unwrap();
+    block_on(async {
+        for round in 0..3 {
+            let store = open(directory.path()).await;
+            let batch = (0..10_000)
+                .fold(Batch::new(), |batch, n| batch.put(numbered(n), format!("{n} in {round}")));
+            store.commit(batch).await.unwrap();
+            let gone = (0..10_000).step_by(10);
+            let gone = gone.fold(Batch::new(), |batch, n| batch.delete(numbered(n)));
+            store.commit(gone).await.unwrap();
+            store.close().await.unwrap();
+            assert_eq!(journal_bytes(directory.path()), 0);
+
+            let store = open(directory.path()).await;
+            for n in 0..10_000 {
+                let expected = (n % 10 > 0).then(|| format!("{n} in {round}").into());
+                assert_eq!(store.get(&numbered(n)).await.unwrap(), expected, "{n}");
+            }
+            assert!(store.check().await.unwrap().is_clean());
+            store.close().await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn what_is_written_after_a_journal_was_emptied_survives_a_crash() {
+    let (directory, crashed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    block_on(async {
+        let store = open(directory.path()).await;
+        let batch = (0..10_000).fold(Batch::new(), |batch, n| batch.put(numbered(n), "old"));
+        store.commit(batch).await.unwrap();
+        store.close().await.unwrap();
+
+        let store = open(directory.path()).await;
+        store.commit(Batch::new().put(numbered(1), "new").delete(numbered(2))).await.unwrap();
+        copy_directory(directory.path(), crashed.path());
+        let after = open(crashed.path()).await;
+        assert_eq!(after.get(&numbered(1)).await.unwrap().as_deref(), Some(&b"new"[..]));
+        assert_eq!(after.get(&numbered(2)).await.unwrap(), None);
+        assert_eq!(keys(&after, Query::all()).await.unwrap().len(), 9_999);
+    });
+}
+
+#[test]
+fn a_close_that_wrote_little_writes_no_table() {
+    let directory = tempfile::tempdir().unwrap();
+    block_on(async {
+        let store = open(directory.path()).await;
+        store.put(&key!("/a"), "1").await.unwrap();
+        store.close().await.unwrap();
+        assert!(journal_bytes(directory.path()) > 0);
+        let tables = directory.path().join("engine/keyspaces/1/tables");
+        assert_eq!(std::fs::read_dir(tables).unwrap().count(), 0);
     });
 }
 
