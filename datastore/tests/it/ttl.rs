@@ -51,6 +51,27 @@ async fn is_there(store: &impl Datastore, key: &Key) -> bool {
 }
 
 #[test]
+fn every_call_can_be_made_in_a_task() {
+    fn task(work: impl Future<Output = datastore::Result<()>> + Send + 'static) {
+        block_on(work).unwrap();
+    }
+    task(async {
+        let below: Arc<dyn Datastore> = Arc::new(MemoryDatastore::new());
+        let store = over(below, &TestClock::new()).await;
+        let expiry = store.put_with_ttl(&A, "1", SECOND).await?;
+        let batch = Batch::new().put(A, "2").put(key!("/b"), "2");
+        store.commit_with_ttl(batch.clone(), SECOND).await?;
+        store.refresh(&A, "3", expiry, SECOND).await?;
+        store.set_ttl(&A, SECOND).await?;
+        store.expiration(&A).await?;
+        store.commit(batch.absent(key!("/c"))).await?;
+        store.sweep(1).await?;
+        store.snapshot().await?.get(&A).await?;
+        store.close().await
+    });
+}
+
+#[test]
 fn all_ways_to_read_agree_at_the_instant_of_expiry() {
     block_on(async {
         let (store, _, clock) = memory().await;

@@ -99,7 +99,9 @@ impl<S: Datastore> Core<S> {
             (Known::Expiry(expiry), _) => Ok(vec![Some(expiry); keys.len()]),
             (Known::Nothing, [key]) => Ok(vec![reads::expiry(&self.below, key).await?]),
             (Known::Nothing, _) => {
-                let reads = stream::iter(keys).map(|key| reads::expiry(&self.below, key));
+                // Keys of its own: a closure over borrowed ones makes a future that is not `Send` to callers.
+                let reads = stream::iter(keys.to_vec());
+                let reads = reads.map(|key| async move { reads::expiry(&self.below, &key).await });
                 reads.buffered(MANY_READS).try_collect().await
             }
         }
