@@ -4,6 +4,7 @@ mod collecting;
 mod events;
 mod keys;
 mod metadata;
+mod model;
 mod others;
 mod restarts;
 mod streams;
