@@ -4,8 +4,9 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use datastore::{Conditions, Result};
+use datastore::{Conditions, Result, Ttl, TtlOptions};
 use datastore_conformance::{Scale, Suite, reopenable};
 use datastore_s3::{Access, Bucket, ObjectDatastore, ObjectOptions};
 use libtest_mimic::Trial;
@@ -15,7 +16,8 @@ use s3_testing::{Credentials, RealServer, S3Server};
 
 fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
-    let mut trials = [in_memory(), over_http()].iter().flat_map(Suite::trials).collect::<Vec<_>>();
+    let mut trials =
+        [in_memory(), over_http(), expiring()].iter().flat_map(Suite::trials).collect::<Vec<_>>();
     if let Some(server) = RealServer::from_env().map(Arc::new) {
         let conditional = real(Arc::clone(&server), "real", options());
         let plain = real(server, "real_plain", options().conditions(Conditions::Unsupported));
@@ -83,11 +85,26 @@ fn in_memory() -> Suite {
 }
 
 fn over_http() -> Suite {
-    let open = |server: Arc<S3Server>| async move {
-        let endpoint = server.endpoint();
-        open(&endpoint, server.region(), server.bucket(), server.credentials(), options()).await
-    };
+    let open = |server: Arc<S3Server>| async move { open_at(&server).await };
     Suite::new(reopenable(|| Ok(S3Server::start()), open)).name("s3")
+}
+
+/// Values that can expire, swept all the time, over the server in this process.
+fn expiring() -> Suite {
+    let open = |server: Arc<S3Server>| async move {
+        let options = TtlOptions {
+            sweep_interval: Duration::from_millis(20),
+            sweep_jitter: Duration::ZERO,
+            ..TtlOptions::default()
+        };
+        Ttl::with_options(open_at(&server).await?, options).await
+    };
+    Suite::new(reopenable(|| Ok(S3Server::start()), open)).name("ttl_s3").scale(Scale::Small)
+}
+
+async fn open_at(server: &S3Server) -> Result<ObjectDatastore> {
+    let endpoint = server.endpoint();
+    open(&endpoint, server.region(), server.bucket(), server.credentials(), options()).await
 }
 
 /// Against the server that the environment names, each case below a prefix of its own.

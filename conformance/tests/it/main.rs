@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod expiring;
 mod fjall;
 mod mistakes;
 mod modest;
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
     let suites = [
         stacks::suites(),
+        expiring::suites(),
         fjall::suites(),
         sqlite::suites(),
         modest::suites(),

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use datastore::{
     Batch, Capabilities, CheckReport, Condition, Conditions, Content, Datastore, Direction, Error,
-    ErrorKind, Found, Key, Op, Outcome, Page, PageBuilder, Query, Result, Select, Ttl, Version,
-    Want, WriteBehind,
+    ErrorKind, Found, Key, Op, Outcome, Page, PageBuilder, Query, Result, Select, Version, Want,
+    WriteBehind,
 };
 use datastore_conformance::{Scale, Suite};
 
@@ -21,9 +21,6 @@ pub(crate) fn suites() -> Vec<Suite> {
     let behind = |name, conditions| {
         Suite::new(move || async move { Ok(WriteBehind::new(Modest::new(conditions))) }).name(name)
     };
-    let over = |name, conditions| {
-        Suite::new(move || async move { Ttl::open(Modest::new(conditions)).await }).name(name)
-    };
     let busy = || async { Ok(crate::stacks::busy(Modest::new(Conditions::SingleKey))) };
     let suites = vec![
         suite("modest", Conditions::SingleKey),
@@ -31,8 +28,6 @@ pub(crate) fn suites() -> Vec<Suite> {
         suite("modest_unconditional", Conditions::Unsupported),
         behind("write_behind_modest", Conditions::SingleKey),
         behind("write_behind_modest_puts", Conditions::SinglePut),
-        over("ttl_modest", Conditions::SingleKey),
-        over("ttl_modest_puts", Conditions::SinglePut),
         Suite::new(busy).name("write_behind_modest_busy"),
     ];
     suites.into_iter().map(|suite| suite.scale(Scale::Small)).collect()
@@ -42,7 +37,7 @@ const MAX_KEY_LEN: usize = 900;
 const MAX_VALUE_LEN: u64 = 1 << 20;
 
 #[derive(Debug)]
-struct Modest {
+pub(crate) struct Modest {
     conditions: Conditions,
     state: Mutex<State>,
 }
@@ -57,7 +52,7 @@ struct State {
 }
 
 impl Modest {
-    fn new(conditions: Conditions) -> Self {
+    pub(crate) fn new(conditions: Conditions) -> Self {
         Self { conditions, state: Mutex::default() }
     }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use datastore::{
-    Datastore, Fault, Injected, MemoryDatastore, Namespace, Operation, Position, ReadOnly, Result,
-    Ttl, TtlOptions, WriteBehind, WriteBehindOptions, key,
+    Datastore, Fault, Injected, MemoryDatastore, Namespace, Operation, Position, ReadOnly,
+    WriteBehind, WriteBehindOptions, key,
 };
 use datastore_conformance::{Scratch, Suite};
 
@@ -21,10 +21,6 @@ pub(crate) fn suites() -> Vec<Suite> {
         Suite::new(|| async { Ok(busy(memory())) }).name("write_behind_busy"),
         Suite::new(|| async { Ok(busy(ReadOnly::new(memory()))) }).name("write_behind_read_only"),
         Suite::new(|| async { Ok(write_behind_stack()) }).name("write_behind_stack"),
-        Suite::new(|| async { Ttl::open(memory()).await }).name("ttl"),
-        Suite::new(|| async { Ok(ReadOnly::new(Ttl::open(memory()).await?)) })
-            .name("ttl_read_only"),
-        Suite::new(ttl_stack).name("ttl_stack"),
         Suite::new(|| async { Ok(stack()) }).name("stack"),
         Suite::new(Scratch::new(Arc::new(memory()), key!("/scratch"))).name("scratch"),
     ]
@@ -39,7 +35,7 @@ fn boxed() -> Box<dyn Datastore> {
 }
 
 /// Pages may be shorter than asked for.
-fn short_pages<S: Datastore>(inner: S) -> Fault<S> {
+pub(crate) fn short_pages<S: Datastore>(inner: S) -> Fault<S> {
     let store = Fault::new(inner);
     store.inject(Operation::QueryPage, Position::Every(2), Injected::ShortPage(2));
     store
@@ -60,19 +56,6 @@ pub(crate) fn busy<S: Datastore>(inner: S) -> WriteBehind<S> {
 pub(crate) fn write_behind_stack() -> impl Datastore {
     let inner = WriteBehind::new(Namespace::new(short_pages(memory()), key!("/inner")));
     short_pages(Namespace::new(busy(inner), key!("/outer")))
-}
-
-/// Values with two headers, which are swept all the time, and wait before they are written.
-pub(crate) async fn ttl_stack() -> Result<impl Datastore> {
-    let always = TtlOptions {
-        sweep_interval: Duration::from_millis(1),
-        sweep_jitter: Duration::ZERO,
-        ..TtlOptions::default()
-    };
-    let inner = Ttl::with_options(short_pages(memory()), always.clone()).await?;
-    let outer = TtlOptions { reserved: key!("/outer/.ttl"), ..always };
-    let outer = Ttl::with_options(Namespace::new(inner, key!("/inner")), outer).await?;
-    Ok(busy(Namespace::new(outer, key!("/outer"))))
 }
 
 pub(crate) fn stack() -> impl Datastore {

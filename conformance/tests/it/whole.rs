@@ -37,7 +37,8 @@ fn all_answer_alike() -> Result<(), Failed> {
         ("memory", Arc::new(|| async { Ok(MemoryDatastore::new()) })),
         ("stack", Arc::new(|| async { Ok(crate::stacks::stack()) })),
         ("write_behind", Arc::new(|| async { Ok(crate::stacks::write_behind_stack()) })),
-        ("ttl", Arc::new(crate::stacks::ttl_stack)),
+        ("ttl", Arc::new(crate::expiring::stack)),
+        ("all_expire", Arc::new(crate::expiring::all_expire)),
         ("fjall", Arc::new(crate::fjall::fjall())),
         ("sqlite", Arc::new(crate::sqlite::sqlite())),
     ];
