@@ -24,6 +24,7 @@ mod store_subject;
 mod stores;
 mod subject;
 mod suite;
+mod ttl;
 mod work;
 
 /// The errors of benchmarks are read by a person, not handled.
@@ -48,4 +49,5 @@ pub use store_subject::StoreSubject;
 pub use stores::{Tuning, open_fjall, wrapped};
 pub use subject::{Span, Subject, Tally};
 pub use suite::{Contest, run, suite};
+pub use ttl::{TtlScale, ttl_suite};
 pub use work::Work;

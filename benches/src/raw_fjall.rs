@@ -25,6 +25,9 @@ struct Rotation {
 /// How often the size of the memtable is looked at.
 const LOOK: Duration = Duration::from_millis(1);
 
+/// How long to wait before looking again whether the engine is done.
+const SETTLING: Duration = Duration::from_millis(2);
+
 /// With so many memtables waiting to be flushed, another one would stall the writers.
 const MAX_SEALED: usize = 3;
 
@@ -54,6 +57,20 @@ impl RawFjall {
     /// Its only keyspace.
     pub fn keyspace(&self) -> &Keyspace {
         &self.keyspace
+    }
+
+    /// Waits until the engine has put everything in order.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn settle(&self) -> Result<()> {
+        self.keyspace.rotate_memtable()?;
+        // The rotation may have been under way already, and a compaction with it.
+        while self.keyspace.sealed_memtable_count() > 0 || self.db.active_compactions() > 0 {
+            tokio::time::sleep(SETTLING).await;
+        }
+        self.keyspace.major_compact()?;
+        Ok(())
     }
 }
 

@@ -1,7 +1,6 @@
 use std::hint::black_box;
 use std::ops::Bound;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use datastore::Key;
@@ -158,14 +157,7 @@ impl Subject for RawSubject {
     }
 
     async fn settle(&self) -> Result<()> {
-        let keyspace = self.raw.keyspace();
-        keyspace.rotate_memtable()?;
-        // The rotation may have been under way already, and a compaction with it.
-        while keyspace.sealed_memtable_count() > 0 || self.raw.db().active_compactions() > 0 {
-            tokio::time::sleep(SETTLING).await;
-        }
-        keyspace.major_compact()?;
-        Ok(())
+        self.raw.settle().await
     }
 
     async fn close(&self) -> Result<()> {
@@ -173,6 +165,3 @@ impl Subject for RawSubject {
         Ok(())
     }
 }
-
-/// How long to wait before looking again whether the engine is done.
-const SETTLING: Duration = Duration::from_millis(2);

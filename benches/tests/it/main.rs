@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use datastore_benches::{Plan, Scale, run, suite};
+use datastore_benches::{BenchRuntime, Plan, Scale, TtlScale, run, suite, ttl_suite};
 
 #[test]
 fn both_sides_of_a_comparison_do_the_same() {
@@ -27,4 +27,27 @@ fn both_sides_of_a_comparison_do_the_same() {
     let mut expected: Vec<_> = contests.into_iter().map(|contest| contest.name).collect();
     expected.sort();
     assert_eq!(names, expected);
+}
+
+#[test]
+fn what_expires_is_measured_and_swept_as_often_as_said() {
+    let scale = TtlScale { stored: 600, due: 40, rounds: 2, writes: 50 };
+    let dir = tempfile::tempdir().unwrap();
+    let mut ratios = Vec::new();
+    ttl_suite(
+        &BenchRuntime::start().unwrap(),
+        dir.path(),
+        scale,
+        |_| true,
+        |row| {
+            ratios.push((row.name, row.comparison.ratio.median));
+            Ok(())
+        },
+    )
+    .unwrap();
+    let names: Vec<_> = ratios.iter().map(|(name, _)| name.as_str()).collect();
+    let rest = ["ttl/sweep", "ttl/sweep-in-many", "ttl/empty-sweep-us", "ttl/entries-per-key"];
+    assert_eq!(names, [&["ttl/refresh"][..], &rest].concat());
+    assert!(ratios.iter().all(|(_, ratio)| *ratio > 0.0 && ratio.is_finite()), "{ratios:?}");
+    assert_eq!(ratios.last().unwrap().1, 1.0);
 }
