@@ -7,7 +7,7 @@ default:
     @just --list
 
 # Everything that must hold before a change lands.
-ci: test s3-real fmt lint doc msrv deny demo
+ci: test s3-real fmt lint doc msrv deny demo fuzz
 
 # All tests, with nothing installed but Rust.
 test:
@@ -49,6 +49,10 @@ deny:
 demo:
     cargo run --release --locked -p datastore-cli -- demo
 
+# Fuzzes each target for so many seconds, where cargo-fuzz and a nightly compiler are installed.
+fuzz seconds="10" target="":
+    scripts/fuzz {{ seconds }} {{ target }}
+
 # Kills a writing process this many times and looks for what was lost.
 kills times="1000":
     KILLS={{ times }} cargo test --release --locked -p datastore-fjall --test it kill -- --nocapture
@@ -64,6 +68,10 @@ bench-s3 *args:
 # Ratios of blocks to the engine, hashing and files below; merged into target/ratios.json.
 bench-blocks *args:
     cargo run --release --locked -p datastore-benches --bin block_ratios -- {{ args }}
+
+# Ratios of values that expire to the engine and the store below; merged into target/ratios.json.
+bench-ttl *args:
+    cargo run --release --locked -p datastore-benches --bin ttl_ratios -- {{ args }}
 
 # Peak memory of a million puts to object storage.
 s3-memory *args:

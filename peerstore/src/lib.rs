@@ -5,6 +5,8 @@ mod address;
 mod books;
 mod cbor;
 mod events;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod gc;
 pub mod interop;
 mod keys;

@@ -12,6 +12,8 @@ pub use addresses::AddressBook;
 pub use keys::KeyBook;
 pub use metadata::MetadataBook;
 pub use own::OwnRecord;
+#[cfg(any(test, fuzzing))]
+pub(crate) use own::OwnRow;
 pub use protocols::ProtocolBook;
 pub use reputation::ReputationBook;
 pub use tags::TagBook;

@@ -20,9 +20,9 @@ pub struct OwnRecord<'p> {
 
 /// `/peers/self/<p>`: `{1: sequence, 2: envelope}`.
 #[derive(Debug, Default, PartialEq)]
-struct OwnRow {
-    sequence: u64,
-    envelope: Bytes,
+pub(crate) struct OwnRow {
+    pub(crate) sequence: u64,
+    pub(crate) envelope: Bytes,
 }
 
 const SEQUENCE: u64 = 1;
@@ -89,7 +89,7 @@ impl<'p> OwnRecord<'p> {
 }
 
 impl OwnRow {
-    fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut row = Encoder::row(2);
         row.uint(SEQUENCE);
         row.uint(self.sequence);
@@ -98,7 +98,7 @@ impl OwnRow {
         row.finish()
     }
 
-    fn decode(value: &[u8]) -> std::result::Result<Self, Flaw> {
+    pub(crate) fn decode(value: &[u8]) -> std::result::Result<Self, Flaw> {
         let (mut row, fields) = Decoder::row(value)?;
         let mut own = Self::default();
         for _ in 0..fields {

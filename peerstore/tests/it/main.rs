@@ -7,7 +7,11 @@
     reason = "tests fail by panicking"
 )]
 
+#[allow(unreachable_pub, reason = "public for the fuzz targets")]
+#[path = "../../fuzz/src/lib.rs"]
+mod bodies;
 mod books;
+mod hostile_memory;
 mod interop;
 mod records;
 mod support;

@@ -1,21 +1,26 @@
 //! Rows that somebody made up: whatever they say, reading them ends, without a panic and without
 //! memory for lengths that are only claimed.
 
-use peerstore::interop::{SkipReason, read_row, to_go, to_js};
+use std::collections::BTreeSet;
+
+use peerstore::interop::{SkipReason, read_row};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::fixture::{Rows, at_secs, hex, load, rows};
+use super::fixture::{Rows, hex, load, rows};
+use crate::bodies;
 
 const PROTOCOLS: &[u8] =
     b"/peers/metadata/AASAQAISEAIZYN7PQD7V5OZMJIG6UDWFO63I76B3ZOXTHAVFW56YXTJGL5RAK/protocols";
 
-fn seeds() -> Rows {
+/// Rows as go, js and py wrote them.
+pub(crate) fn seeds() -> Rows {
     let mut seeds = rows(&load("go/pstoreds.json")["entries"]);
     seeds.extend(rows(&load("js/peerstore.json")["rows"]));
     seeds.extend(rows(&load("js/peerstore.flat-0.36.json")["rows"]));
     seeds.extend(rows(&load("js/peerstore.books-0.30.json")["rows"]));
+    seeds.extend(rows(&load("js/peerstore.books-0.35.json")["rows"]));
     let py = load("py/peerstore.json");
     let py = py["backends"]["memory"]["rows"].as_array().unwrap().clone();
     seeds.extend(py.iter().map(|row| (hex(&row[0]), hex(&row[1]))));
@@ -60,7 +65,7 @@ fn apply(bytes: &mut Vec<u8>, change: &Change) {
 fn altered_rows_are_read_or_skipped_and_what_is_read_can_be_written() {
     let seeds = seeds();
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
-        cases: 4_000,
+        cases: 3_000,
         failure_persistence: None,
         ..ProptestConfig::default()
     });
@@ -72,21 +77,86 @@ fn altered_rows_are_read_or_skipped_and_what_is_read_can_be_written() {
             key_changes.iter().for_each(|change| apply(&mut key, change));
         }
         changes.iter().for_each(|change| apply(&mut value, change));
-        let content = read_row(&key, &value);
-        for reason in &content.skipped {
-            prop_assert!(!reason.to_string().is_empty());
-        }
-        let Some(peer) = content.peer else { return Ok(()) };
-        for exported in [to_go(&peer, at_secs(0)).unwrap(), to_js(&peer, at_secs(0)).unwrap()] {
-            for (key, value) in exported.rows {
-                let again = read_row(key.as_bytes(), &value);
-                prop_assert_eq!(again.skipped, vec![], "{:?}", key);
-                prop_assert_eq!(again.peer.unwrap().peer, peer.peer);
-            }
-        }
+        bodies::import(&key, &value);
         Ok(())
     };
     runner.run(&strategy, altered).unwrap();
+}
+
+#[test]
+fn rows_that_are_cut_anywhere_are_read_or_skipped() {
+    for (key, value) in few_seeds() {
+        (0..value.len()).for_each(|len| bodies::import(&key, &value[..len]));
+        (0..key.len()).for_each(|len| bodies::import(&key[..len], &value));
+    }
+}
+
+#[test]
+fn rows_with_any_bit_turned_are_read_or_skipped() {
+    for (key, value) in few_seeds() {
+        for bit in 0..value.len() * 8 {
+            let mut turned = value.clone();
+            turned[bit / 8] ^= 1 << (bit % 8);
+            // Taking a peer in takes its time: of each byte one bit.
+            if bit % 8 == bit / 8 % 8 {
+                bodies::import(&key, &turned);
+            } else {
+                drop(read_row(&key, &turned));
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn bytes_at_random_are_read_or_skipped(bytes in vec(any::<u8>(), 0..300)) {
+        bodies::import_row(&bytes);
+    }
+}
+
+/// What takes time by the square of the parts would take minutes.
+#[test]
+fn rows_of_very_many_parts_are_read() {
+    const PARTS: usize = 20_000;
+    let short = few_seeds();
+    let keys = short.iter().map(|(key, _)| key);
+    // The first fields of all formats are repeated, with a few bytes in each.
+    for part in [&[0x0a, 4, 0x0a, 2, 6, 1][..], &[0x12, 2, b'/', b'a'], &[0x0a, 0], &[0x3a, 1, 0]] {
+        let value = part.repeat(PARTS);
+        keys.clone().for_each(|key| bodies::import(key, &value));
+    }
+}
+
+#[test]
+#[ignore = "writes files for the fuzz targets"]
+fn seeds_of_the_fuzz_targets() {
+    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/import_row");
+    std::fs::create_dir_all(&dir).unwrap();
+    for (number, (key, value)) in seeds().into_iter().enumerate() {
+        let len = u8::try_from(key.len()).unwrap();
+        let seed = [&[len], &key[..], &value].concat();
+        std::fs::write(dir.join(format!("seed-{number}")), seed).unwrap();
+    }
+}
+
+/// Of each kind of row one, the shortest.
+fn few_seeds() -> Rows {
+    let kind = |key: &[u8]| {
+        let key = String::from_utf8_lossy(key);
+        let part = |part: &'_ str| match part {
+            peer if peer.starts_with("bafz") => "js".to_owned(),
+            peer if peer.len() > 20 => "go".to_owned(),
+            name => name.to_owned(),
+        };
+        let kind = key.split('/').map(part).collect::<Vec<_>>().join("/");
+        kind.split_once(':').map_or(kind.clone(), |(book, _)| book.to_owned())
+    };
+    let mut seeds = seeds();
+    seeds.sort_by_key(|(_, value)| value.len());
+    let mut known = BTreeSet::new();
+    seeds.retain(|(key, value)| !value.is_empty() && known.insert(kind(key)));
+    assert!(known.len() >= 15, "{known:?}");
+    seeds
 }
 
 #[test]

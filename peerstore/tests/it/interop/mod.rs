@@ -2,7 +2,7 @@ mod export;
 pub(crate) mod fixture;
 mod go;
 mod go_damaged;
-mod hostile;
+pub(crate) mod hostile;
 mod js;
 mod js_corrupt;
 mod js_old;

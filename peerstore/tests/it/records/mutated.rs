@@ -10,10 +10,7 @@ use proptest::sample::Index;
 
 use super::fixtures::{hex, json, list};
 use super::support::{Statement, addrs, keypair, payload, statement};
-
-#[allow(unreachable_pub, reason = "public for the fuzz targets")]
-#[path = "../../../fuzz/src/lib.rs"]
-mod bodies;
+use crate::bodies;
 
 /// One step of a mutation, at a place that is chosen by its share of the length.
 #[derive(Clone, Debug)]
@@ -111,6 +108,24 @@ proptest! {
     fn bytes_at_random_are_no_envelope(bytes in vec(any::<u8>(), 0..400)) {
         prop_assert!(VerifiedRecord::verify(bytes).is_err());
     }
+}
+
+#[test]
+#[ignore = "writes files for the fuzz targets"]
+fn seeds_of_the_fuzz_targets() {
+    let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
+    let write = |target: &str, seeds: &mut dyn Iterator<Item = Vec<u8>>| {
+        std::fs::create_dir_all(corpus.join(target)).unwrap();
+        for (number, seed) in seeds.enumerate() {
+            std::fs::write(corpus.join(target).join(format!("seed-{number}")), seed).unwrap();
+        }
+    };
+    write("record_envelope", &mut GENUINE.envelopes.iter().cloned());
+    let (tcp, some) = (tcp(), [0, 1, 3]);
+    write(
+        "record_payload",
+        &mut some.iter().map(|count| payload(&keypair(7), 7, &vec![&tcp[..]; *count])),
+    );
 }
 
 fn tcp() -> Vec<u8> {
