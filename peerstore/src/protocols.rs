@@ -1,11 +1,11 @@
 use std::collections::BTreeSet;
 
-use datastore::{Error, ErrorKind, Outcome, Result};
+use datastore::Result;
 use libp2p_identity::PeerId;
 
 use crate::cbor::{Decoder, Encoder, Flaw};
 use crate::layout::Book;
-use crate::limits::Limits;
+use crate::limits::{self, Limits};
 use crate::row::Row;
 use crate::session::Session;
 
@@ -35,7 +35,8 @@ impl ProtocolRow {
         new.retain(|protocol| !self.0.contains(protocol));
         // A row may hold more than a limit that was lowered since: what adds nothing fits all the same.
         if !new.is_empty() {
-            check_count(self.0.len().saturating_add(new.len()), limits)?;
+            let count = self.0.len().saturating_add(new.len());
+            limits::check_count(count, limits.protocols, "protocols")?;
         }
         self.0.append(&mut new);
         Ok(())
@@ -48,7 +49,7 @@ impl ProtocolRow {
         limits: &Limits,
     ) -> Result<()> {
         let new = checked(protocols)?;
-        check_count(new.len(), limits)?;
+        limits::check_count(new.len(), limits.protocols, "protocols")?;
         self.0 = new;
         Ok(())
     }
@@ -119,32 +120,15 @@ fn checked(protocols: impl IntoIterator<Item: AsRef<str>>) -> Result<BTreeSet<Bo
     let mut checked = BTreeSet::new();
     for protocol in protocols {
         let protocol = protocol.as_ref();
-        if protocol.len() > PROTOCOL_BYTES {
-            let len = protocol.len();
-            return Err(refused(format!(
-                "the name of a protocol has at most {PROTOCOL_BYTES} bytes, not {len}"
-            )));
-        }
+        limits::check_name(protocol, PROTOCOL_BYTES, "protocol")?;
         checked.insert(protocol.into());
     }
     Ok(checked)
 }
 
-fn check_count(count: usize, limits: &Limits) -> Result<()> {
-    let most = limits.protocols;
-    if most == 0 || count <= most {
-        return Ok(());
-    }
-    Err(refused(format!("{count} protocols for one peer, which has at most {most}")))
-}
-
-fn refused(message: String) -> Error {
-    Error::new(ErrorKind::InvalidInput, message).with_outcome(Outcome::NotApplied)
-}
-
 #[cfg(test)]
 mod tests {
-    use datastore::Expiry;
+    use datastore::{ErrorKind, Expiry, Outcome};
     use proptest::prelude::*;
 
     use super::*;

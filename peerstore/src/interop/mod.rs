@@ -38,6 +38,7 @@
 //! ```
 
 mod address;
+mod certified;
 mod envelope;
 mod exported;
 mod flavour;

@@ -1,18 +1,18 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use datastore::{Error, ErrorKind, Expiry, Outcome, Result};
+use datastore::{Expiry, Result};
 use libp2p_identity::PeerId;
 
 use crate::cbor::{Decoder, Encoder, Flaw};
 use crate::layout::Book;
-use crate::limits::Limits;
+use crate::limits::{self, Limits};
 use crate::row::Row;
 use crate::session::Session;
 use crate::tags::Tag;
 
 /// Bytes of the name of a tag, at most.
-pub(crate) const TAG_NAME_BYTES: usize = 256;
+const TAG_NAME_BYTES: usize = 256;
 
 /// The tags of a peer by name: `{1: {name: {1: value, 2: expiry in ms, absent for never}, …}}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,7 +48,8 @@ impl TagRow {
         for (name, tag) in changes {
             match tag {
                 Some(tag) => {
-                    merged.0.insert(checked(name.as_ref())?, tag);
+                    limits::check_name(name.as_ref(), TAG_NAME_BYTES, "tag")?;
+                    merged.0.insert(name.as_ref().into(), tag);
                 }
                 None => merged.remove(name.as_ref()),
             }
@@ -56,7 +57,7 @@ impl TagRow {
         merged.expire(now);
         // A row may hold more than a limit that was lowered since: fewer of them, or others, fit.
         if merged.0.len() > before {
-            check_count(merged.0.len(), limits)?;
+            limits::check_count(merged.0.len(), limits.tags, "tags")?;
         }
         *self = merged;
         Ok(())
@@ -155,31 +156,11 @@ fn encode_tag(row: &mut Encoder, tag: Tag) {
     }
 }
 
-fn checked(name: &str) -> Result<Box<str>> {
-    if name.len() <= TAG_NAME_BYTES {
-        return Ok(name.into());
-    }
-    let len = name.len();
-    Err(refused(format!("the name of a tag has at most {TAG_NAME_BYTES} bytes, not {len}")))
-}
-
-fn check_count(count: usize, limits: &Limits) -> Result<()> {
-    let most = limits.tags;
-    if most == 0 || count <= most {
-        return Ok(());
-    }
-    Err(refused(format!("{count} tags for one peer, which has at most {most}")))
-}
-
-fn refused(message: String) -> Error {
-    Error::new(ErrorKind::InvalidInput, message).with_outcome(Outcome::NotApplied)
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use datastore::{Clock, TestClock};
+    use datastore::{Clock, ErrorKind, Outcome, TestClock};
     use proptest::prelude::*;
 
     use super::*;

@@ -6,12 +6,12 @@ use libp2p_identity::PeerId;
 use prost::Message;
 
 use super::super::address::address;
-use super::super::envelope::Claims;
+use super::super::certified;
 use super::super::imported::ImportedAddress;
 use super::super::row::Content;
 use super::super::skipped::SkipReason;
 use super::super::time::RECENTLY_CONNECTED_TTL;
-use super::wire::{AddrBookRecord, AddrEntry, CONNECTED, CertifiedRecord, PERMANENT};
+use super::wire::{AddrBookRecord, AddrEntry, CONNECTED, PERMANENT};
 
 /// The addresses of a peer, and its certified record.
 pub(in crate::interop) fn addresses(peer: PeerId, value: Bytes) -> Result<Content, SkipReason> {
@@ -26,12 +26,8 @@ pub(in crate::interop) fn addresses(peer: PeerId, value: Bytes) -> Result<Conten
             content.peer.addresses.push(address);
         }
     }
-    if let Some(certified) = record.certified_record
-        && let Some(certified) = content.part(certified_of(certified))
-    {
-        let claims = Claims::of(&certified.raw, &peer);
+    if let Some(claims) = certified::take_in(&mut content, record.certified_record) {
         claims.mark(&mut content.peer.addresses, &peer);
-        content.peer.envelope = Some(claims.envelope(certified.raw, Some(certified.seq)));
     }
     Ok(content)
 }
@@ -58,11 +54,6 @@ fn entry_of(entry: Bytes) -> Result<ImportedAddress, SkipReason> {
         certified: false,
         last_seen,
     })
-}
-
-fn certified_of(record: Bytes) -> Result<CertifiedRecord, SkipReason> {
-    CertifiedRecord::decode(record)
-        .map_err(|error| SkipReason::damaged("the certified record", error))
 }
 
 /// When an entry was written, or some time before: Go raises the expiry and the time to live each

@@ -5,10 +5,11 @@ use data_encoding::BASE32_NOPAD;
 use datastore::{Expiry, Key, Result};
 use prost::Message;
 
+use super::super::certified::CertifiedRecord;
 use super::super::exported::{Exported, LeftOut};
 use super::super::imported::{ImportedAddress, ImportedPeer};
 use super::super::time::ADDRESS_TTL;
-use super::wire::{AddrBookRecord, AddrEntry, CONNECTED, CertifiedRecord, PERMANENT};
+use super::wire::{AddrBookRecord, AddrEntry, CONNECTED, PERMANENT};
 use super::{PROTOCOLS, gob};
 
 /// Writes a peer as the rows of go-libp2p's pstoreds.

@@ -25,14 +25,6 @@ pub(super) struct AddrEntry {
     pub(super) ttl: i64,
 }
 
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct CertifiedRecord {
-    #[prost(uint64, tag = "1")]
-    pub(super) seq: u64,
-    #[prost(bytes = "bytes", tag = "2")]
-    pub(super) raw: Bytes,
-}
-
 /// The time to live of an address that is kept for ever, in nanoseconds.
 pub(super) const PERMANENT: i64 = i64::MAX;
 

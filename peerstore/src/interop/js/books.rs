@@ -4,12 +4,12 @@ use bytes::Bytes;
 use libp2p_identity::PeerId;
 use prost::Message;
 
-use super::super::envelope::Claims;
+use super::super::certified;
 use super::super::row::{Content, text};
 use super::super::skipped::SkipReason;
 use super::super::value::ImportedValue;
 use super::address_of;
-use super::wire::{Addresses, CertifiedRecord, Protocols};
+use super::wire::{Addresses, Protocols};
 
 /// The addresses of a peer, and its certified record.
 pub(in crate::interop) fn addresses(peer: PeerId, value: Bytes) -> Result<Content, SkipReason> {
@@ -21,12 +21,8 @@ pub(in crate::interop) fn addresses(peer: PeerId, value: Bytes) -> Result<Conten
             content.peer.addresses.push(address);
         }
     }
-    if let Some(certified) = book.certified_record
-        && let Some(certified) = content.part(certified_of(certified))
-    {
-        let claims = Claims::of(&certified.raw, &peer);
-        content.peer.envelope = Some(claims.envelope(certified.raw, Some(certified.seq)));
-    }
+    // js marks the addresses that it lists itself.
+    certified::take_in(&mut content, book.certified_record);
     Ok(content)
 }
 
@@ -50,9 +46,4 @@ pub(in crate::interop) fn metadata(
     let name = text("the name", name)?;
     content.peer.metadata.push((name, ImportedValue::Bytes(value)));
     Ok(content)
-}
-
-fn certified_of(record: Bytes) -> Result<CertifiedRecord, SkipReason> {
-    CertifiedRecord::decode(record)
-        .map_err(|error| SkipReason::damaged("the certified record", error))
 }

@@ -82,14 +82,6 @@ pub(super) struct Addresses {
     pub(super) certified_record: Option<Bytes>,
 }
 
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct CertifiedRecord {
-    #[prost(uint64, tag = "1")]
-    pub(super) seq: u64,
-    #[prost(bytes = "bytes", tag = "2")]
-    pub(super) raw: Bytes,
-}
-
 /// What lies under `/peers/protos/<cid>`.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Protocols {
