@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use datastore::{Error, ErrorKind, Expiry, Result};
+use datastore::{ErrorKind, Expiry, Result};
 use libp2p_identity::PeerId;
 
-use crate::access::{Change, Core};
+use crate::access::{Change, Core, Entries};
 use crate::address::{AddressRow, AddressSource, AddressTtl, is_of};
 use crate::interop::{
     ImportedAddress, ImportedEnvelope, ImportedPeer, ImportedPrivateKey, ImportedTag, ImportedValue,
 };
 use crate::keys::{KeyRow, PrivateKeyRow};
-use crate::metadata::MetadataValue;
 use crate::protocols::ProtocolRow;
 use crate::record::{Consumed, VerifiedRecord};
+use crate::reputation::ReputationRow;
 use crate::tags::{Tag, TagRow};
 
 /// How peers are taken in.
@@ -46,6 +46,9 @@ pub struct PeerImport {
     pub expired: usize,
     /// Tags that have expired.
     pub expired_tags: usize,
+    /// Whether no address is there that the signed record certifies: then its number alone is kept, below which
+    /// other records are too old.
+    pub number_alone: bool,
     /// What was left out, and why: a part that was refused hides no other.
     pub left_out: Vec<String>,
 }
@@ -73,12 +76,11 @@ pub(crate) async fn import(
     kept("protocols", protocols.add(&peer.protocols, at.limits), &mut report)?;
     for (name, value) in &peer.metadata {
         let what = format!("metadata {name:?}");
-        let set = change.metadata(name, Some(typed(value)?)).await;
-        kept(&what, set, &mut report)?;
+        let entry = Entries::from([(name.clone(), Some(value.to_metadata()?))]);
+        kept(&what, change.metadata(&entry).await, &mut report)?;
     }
-    if peer.latency.is_some() {
-        let why = "the latency: what is known of a peer's answers is what was seen here";
-        report.left_out.push(why.to_owned());
+    if let Some(latency) = peer.latency {
+        change.row::<ReputationRow>().await?.measured(latency);
     }
     for ImportedTag { name, value, expiry } in &peer.tags {
         if expiry.is_past(at.now) {
@@ -143,7 +145,7 @@ async fn import_addresses(
                 .left_out
                 .push("the signed record: another one of its number is known".to_owned());
         }
-        _ => {}
+        _ => report.number_alone = row.record.is_none(),
     }
     Ok(())
 }
@@ -191,17 +193,6 @@ fn kept<T>(what: &str, result: Result<T>, report: &mut PeerImport) -> Result<Opt
     }
 }
 
-fn typed(value: &ImportedValue) -> Result<MetadataValue> {
-    match value {
-        ImportedValue::Bytes(bytes) => Ok(MetadataValue::Bytes(bytes.clone())),
-        ImportedValue::Text(text) => MetadataValue::typed(text),
-        ImportedValue::Bool(flag) => MetadataValue::typed(flag),
-        ImportedValue::Int(number) => MetadataValue::typed(number),
-        ImportedValue::Uint(number) => MetadataValue::typed(number),
-        ImportedValue::Float(number) => MetadataValue::typed(number),
-    }
-}
-
 /// All that is known of a peer, to be taken in elsewhere; its private key only if asked for.
 pub(crate) async fn export(
     core: &Core,
@@ -227,8 +218,7 @@ pub(crate) async fn export(
             last_seen: address.last_seen(),
         });
     }
-    let certified = exported.addresses.iter().any(|address| address.certified);
-    exported.envelope = row.record.as_ref().filter(|_| certified).map(|record| ImportedEnvelope {
+    exported.envelope = row.live_record(now).map(|record| ImportedEnvelope {
         bytes: record.envelope.clone(),
         sequence: Some(record.sequence),
     });
@@ -243,7 +233,10 @@ pub(crate) async fn export(
     let protocols = core.read_once::<ProtocolRow>(peer).await?;
     exported.protocols = protocols.iter().map(ToOwned::to_owned).collect();
     for (name, value) in core.all_metadata(peer).await? {
-        exported.metadata.push((name, untyped(value)));
+        // As it is stored, if it is of a type that nobody else has.
+        let known = ImportedValue::of(&value);
+        let value = known.unwrap_or_else(|| ImportedValue::Bytes(value.as_bytes().clone()));
+        exported.metadata.push((name, value));
     }
     let tags = core.read_once::<TagRow>(peer).await?;
     exported.tags = tags
@@ -254,21 +247,7 @@ pub(crate) async fn export(
             expiry: tag.expiry(),
         })
         .collect();
+    exported.latency = core.read_once::<ReputationRow>(peer).await?.latency();
     let known = exported != ImportedPeer::new(*peer);
     Ok(known.then_some(exported))
-}
-
-/// A value of a type that others have too; as it is stored, if it is of another.
-fn untyped(value: MetadataValue) -> ImportedValue {
-    if let MetadataValue::Bytes(bytes) = value {
-        return ImportedValue::Bytes(bytes);
-    }
-    let text = || value.decode().map(ImportedValue::Text);
-    let flag = || value.decode().map(ImportedValue::Bool);
-    let uint = || value.decode().map(ImportedValue::Uint);
-    let int = || value.decode().map(ImportedValue::Int);
-    let float = || value.decode().map(ImportedValue::Float);
-    let known: std::result::Result<_, Error> =
-        text().or_else(|_| flag()).or_else(|_| uint()).or_else(|_| int()).or_else(|_| float());
-    known.unwrap_or_else(|_| ImportedValue::Bytes(value.as_bytes().clone()))
 }

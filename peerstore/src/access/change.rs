@@ -11,7 +11,6 @@ use crate::address::AddressRow;
 use crate::events::{self, PeerEvent};
 use crate::keys::{KeyRow, PrivateKeyRow};
 use crate::layout::{self, Book};
-use crate::metadata::{self, MetadataValue};
 use crate::protocols::ProtocolRow;
 use crate::reputation::ReputationRow;
 use crate::row::Row;
@@ -20,15 +19,15 @@ use crate::tags::TagRow;
 /// Changes to the rows of one peer, while nobody else changes them. Nothing happens until they are committed.
 #[derive(Debug)]
 pub(crate) struct Change<'c> {
-    core: &'c Core,
-    peer: PeerId,
+    pub(super) core: &'c Core,
+    pub(super) peer: PeerId,
     rows: Rows,
     /// Writes beside the rows: metadata.
-    extra: Vec<Op>,
+    pub(super) extra: Vec<Op>,
     /// Rows in quarantine that go with the peer.
     aside: Vec<Op>,
     /// What is told of them.
-    told: Vec<PeerEvent>,
+    pub(super) told: Vec<PeerEvent>,
     /// Whether the peer is removed.
     removes: bool,
     /// Whether rows get a place in the caches.
@@ -46,6 +45,19 @@ pub(crate) struct Rows {
     pub(crate) private_keys: Slot<PrivateKeyRow>,
     pub(crate) tags: Slot<TagRow>,
     pub(crate) reputation: Slot<ReputationRow>,
+}
+
+impl Rows {
+    fn are_to_be_known(&self, book: Book) -> Option<bool> {
+        match book {
+            Book::Addresses => self.addresses.is_to_be_known(),
+            Book::Protocols => self.protocols.is_to_be_known(),
+            Book::Keys => self.keys.is_to_be_known(),
+            Book::PrivateKeys => self.private_keys.is_to_be_known(),
+            Book::Tags => self.tags.is_to_be_known(),
+            Book::Reputation => self.reputation.is_to_be_known(),
+        }
+    }
 }
 
 /// A row as it was, and as it is to be.
@@ -72,6 +84,16 @@ impl<R: Row> Slot<R> {
     /// Whether it said something of the peer.
     fn was_known(&self) -> bool {
         self.0.as_ref().is_some_and(|(old, _)| old.is_known())
+    }
+
+    /// Whether it is to say nothing of the peer any more, where it said something.
+    fn ended(&self) -> bool {
+        self.changed().is_some_and(|(old, new)| old.is_known() && !new.is_known())
+    }
+
+    /// Whether it is to say something of the peer; `None` if nobody has looked.
+    fn is_to_be_known(&self) -> Option<bool> {
+        self.0.as_ref().map(|(_, new)| new.is_known())
     }
 
     fn plan(&self, core: &Core, peer: &PeerId, writes: &mut Writes) -> Result<()> {
@@ -146,31 +168,6 @@ impl<'c> Change<'c> {
         }
     }
 
-    /// Sets an entry of the metadata, or takes it away; each name once in a change.
-    pub(crate) async fn metadata(
-        &mut self,
-        name: &str,
-        current: Option<MetadataValue>,
-    ) -> Result<()> {
-        let (core, peer) = (self.core, self.peer);
-        let below = layout::metadata_of(&peer)?;
-        let key = below.child(metadata::escape(name))?;
-        let previous = core.metadata(&key).await?;
-        if previous == current {
-            return Ok(());
-        }
-        match &current {
-            Some(value) => {
-                let others = core.metadata_bytes(below, &key, &self.extra).await?;
-                metadata::check_fits(&core.options().limits, others, name, value)?;
-                self.extra.push(Op::Put { key, value: value.to_row().into() });
-            }
-            None => self.extra.push(Op::Delete { key }),
-        }
-        self.told.push(PeerEvent::Metadata { peer, name: name.to_owned(), previous, current });
-        Ok(())
-    }
-
     /// Takes away what any book has of the peer. What is told of it is that the peer was removed.
     pub(crate) async fn take_away(&mut self, keep_watermark: bool) -> Result<()> {
         self.removes = true;
@@ -191,14 +188,11 @@ impl<'c> Change<'c> {
         while let Some(key) = keys.try_next().await? {
             self.extra.push(Op::Delete { key: key.detached() });
         }
-        let mut aside = store.query_keys(Query::descendants(layout::quarantine(&metadata)?));
-        while let Some(key) = aside.try_next().await? {
-            self.aside.push(Op::Delete { key: key.detached() });
-        }
-        for book in Book::ALL {
-            let key = layout::quarantine(&book.key(&self.peer)?)?;
-            if store.has(&key).await? {
-                self.aside.push(Op::Delete { key });
+        for book in Book::ALL.into_iter().map(Some).chain([None]) {
+            let rows = book.map_or(Ok(metadata.clone()), |book| book.key(&self.peer))?;
+            let mut aside = store.query_keys(Query::descendants(layout::quarantine(&rows)?));
+            while let Some(key) = aside.try_next().await? {
+                self.aside.push(Op::Delete { key: key.detached() });
             }
         }
         Ok(())
@@ -254,7 +248,41 @@ impl<'c> Change<'c> {
         }
         let begins = self.begins() || !self.extra.is_empty();
         let discovered = begins && !self.core.knows(&self.peer).await?;
-        Ok(self.differences(discovered))
+        let mut events = self.differences(discovered);
+        if self.ends() && !self.leaves_something().await? {
+            events.push(PeerEvent::Removed { peer: self.peer });
+        }
+        Ok(events)
+    }
+
+    /// Whether something goes that was known of the peer.
+    fn ends(&self) -> bool {
+        let Rows { addresses, protocols, keys, private_keys, tags, reputation } = &self.rows;
+        let ended = [addresses.ended(), protocols.ended(), keys.ended()];
+        let also = [private_keys.ended(), tags.ended(), reputation.ended()];
+        let metadata = self.extra.iter().any(|op| matches!(op, Op::Delete { .. }));
+        metadata || ended.into_iter().chain(also).any(|ended| ended)
+    }
+
+    /// Whether something is known of the peer once this is committed.
+    async fn leaves_something(&self) -> Result<bool> {
+        for book in Book::ALL {
+            let known = match self.rows.are_to_be_known(book) {
+                Some(known) => known,
+                None => self.core.knows_in(&self.peer, book).await?,
+            };
+            if known {
+                return Ok(true);
+            }
+        }
+        let metadata = Query::descendants(layout::metadata_of(&self.peer)?);
+        let mut stored = self.core.store().query_keys(metadata);
+        while let Some(key) = stored.try_next().await? {
+            if !self.extra.iter().any(|op| *op.key() == key) {
+                return Ok(true);
+            }
+        }
+        Ok(self.extra.iter().any(|op| matches!(op, Op::Put { .. })))
     }
 
     fn differences(&self, discovered: bool) -> Vec<PeerEvent> {

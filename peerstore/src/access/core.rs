@@ -3,12 +3,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
-use bytes::Bytes;
 use datastore::{
-    Batch, Capabilities, Clock, Conditions, Datastore, DatastoreExt, Error, ErrorKind, Expiry,
-    ExpiryIndex, Key, Op, Query, Result, Version, Want,
+    Capabilities, Clock, Datastore, DatastoreExt, Error, ErrorKind, Expiry, ExpiryIndex, Query,
+    Result, Want,
 };
-use futures::TryStreamExt;
 use libp2p_identity::PeerId;
 
 use super::cache::Loaded;
@@ -16,10 +14,8 @@ use super::caches::{Caches, Stored};
 use super::change::Change;
 use super::locks::PeerLocks;
 use crate::address::{AddressRow, At};
-use crate::cbor::Flaw;
 use crate::events::Events;
 use crate::layout::{self, Book};
-use crate::metadata::{self, MetadataValue, unescape};
 use crate::options::PeerstoreOptions;
 use crate::row::Row;
 use crate::session::Session;
@@ -104,92 +100,27 @@ impl Core {
         }
     }
 
-    /// An entry of the metadata.
-    pub(crate) async fn metadata(&self, key: &Key) -> Result<Option<MetadataValue>> {
-        self.check_open()?;
-        let Some(found) = self.store.read(key, Want::Value).await? else { return Ok(None) };
-        let (version, row) = (found.version(), found.into_value().unwrap_or_default());
-        match MetadataValue::from_row(&row) {
-            Ok(value) => Ok(Some(value)),
-            Err(flaw) => {
-                self.set_aside(key, row, version, &flaw, false).await?;
-                Ok(None)
-            }
-        }
-    }
-
-    /// All metadata of a peer, ordered by the keys of its rows.
-    pub(crate) async fn all_metadata(&self, peer: &PeerId) -> Result<Vec<(String, MetadataValue)>> {
-        self.check_open()?;
-        let mut keys = self.store.query_keys(Query::descendants(layout::metadata_of(peer)?));
-        let mut all = Vec::new();
-        while let Some(key) = keys.try_next().await? {
-            // A key that is no name of ours is somebody else's row.
-            let Some(name) = unescape(key.last_segment()) else { continue };
-            match self.metadata(&key).await {
-                Ok(value) => all.extend(value.map(|value| (name, value))),
-                Err(error) if error.kind() == ErrorKind::Incompatible => {
-                    tracing::warn!(%key, %error, "an entry is passed over");
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(all)
-    }
-
-    /// How many bytes of metadata there will be below a key after some writes, beside one entry.
-    pub(crate) async fn metadata_bytes(
-        &self,
-        below: Key,
-        beside: &Key,
-        writes: &[Op],
-    ) -> Result<usize> {
-        let mut keys = self.store.query_keys(Query::descendants(below));
-        let written = |key: &Key| writes.iter().any(|op| op.key() == key);
-        let mut bytes = 0_usize;
-        while let Some(key) = keys.try_next().await? {
-            if key == *beside || written(&key) {
-                continue;
-            }
-            let name = unescape(key.last_segment()).unwrap_or_default();
-            bytes = bytes.saturating_add(match self.metadata(&key).await {
-                Ok(value) => value.map_or(0, |value| metadata::size(&name, &value)),
-                Err(error) if error.kind() == ErrorKind::Incompatible => {
-                    self.stored_size(&key, &name).await?
-                }
-                Err(error) => return Err(error),
-            });
-        }
-        for op in writes {
-            if let Op::Put { key, value } = op
-                && let Ok(value) = MetadataValue::from_row(value)
-            {
-                let name = unescape(key.last_segment()).unwrap_or_default();
-                bytes = bytes.saturating_add(metadata::size(&name, &value));
-            }
-        }
-        Ok(bytes)
-    }
-
-    async fn stored_size(&self, key: &Key, name: &str) -> Result<usize> {
-        let size = self.store.size(key).await?.unwrap_or_default();
-        Ok(name.len().saturating_add(usize::try_from(size).unwrap_or(usize::MAX)))
-    }
-
     /// Whether anything is known of a peer, beside which of its records are too old.
     pub(crate) async fn knows(&self, peer: &PeerId) -> Result<bool> {
-        match self.read_once::<AddressRow>(peer).await {
-            Ok(row) if !row.is_known() => {}
-            Err(error) if error.kind() != ErrorKind::Incompatible => return Err(error),
-            _ => return Ok(true),
-        }
-        for book in Book::ALL.into_iter().filter(|book| *book != Book::Addresses) {
-            if self.store.has(&book.key(peer)?).await? {
+        for book in Book::ALL {
+            if self.knows_in(peer, book).await? {
                 return Ok(true);
             }
         }
         let metadata = Query::descendants(layout::metadata_of(peer)?).keys_only().limit(1);
         Ok(self.store.count(metadata).await? > 0)
+    }
+
+    /// Whether a book has something of a peer.
+    pub(super) async fn knows_in(&self, peer: &PeerId, book: Book) -> Result<bool> {
+        if book != Book::Addresses {
+            return self.store.has(&book.key(peer)?).await;
+        }
+        match self.read_once::<AddressRow>(peer).await {
+            Ok(row) => Ok(row.is_known()),
+            Err(error) if error.kind() == ErrorKind::Incompatible => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
     async fn load<R: Row>(&self, peer: &PeerId, locked: bool) -> Result<Loaded<R>> {
@@ -205,48 +136,6 @@ impl Core {
                 self.set_aside(&key, value, version, &flaw, locked).await?;
                 Ok(Loaded { row: Arc::default(), is_certain: false })
             }
-        }
-    }
-
-    /// Moves a row that cannot be read into quarantine, where it hides nothing; a row of a later release
-    /// stays, and is an error. Where no condition keeps a new row from being taken for it, that is left to who has
-    /// the lock of the peer.
-    async fn set_aside(
-        &self,
-        key: &Key,
-        value: Bytes,
-        version: Option<Version>,
-        flaw: &Flaw,
-        locked: bool,
-    ) -> Result<()> {
-        let why = match flaw {
-            Flaw::Newer(version) => {
-                let message =
-                    format!("a later release wrote {key}: its rows have version {version}");
-                return Err(Error::new(ErrorKind::Incompatible, message).with_key(key.clone()));
-            }
-            Flaw::Damaged(why) => why,
-        };
-        tracing::warn!(%key, why, "a row cannot be read and goes into quarantine");
-        let guarded = self.capabilities.conditions == Conditions::AnyBatch;
-        if !self.capabilities.writable || !(guarded || locked) {
-            return Ok(());
-        }
-        let put = Batch::new().put(layout::quarantine(key)?, value);
-        if !guarded {
-            // First there, then gone here.
-            self.store.commit(put).await?;
-            return self.store.delete(key).await;
-        }
-        let moved = put.delete(key.clone());
-        let moved = match version {
-            Some(version) => moved.unchanged(key.clone(), version),
-            None => moved,
-        };
-        match self.store.commit(moved).await {
-            // Somebody wrote a new row meanwhile, which is not the damaged one.
-            Err(error) if error.kind() == ErrorKind::Conflict => Ok(()),
-            other => other,
         }
     }
 
@@ -308,6 +197,10 @@ impl Core {
 
     pub(crate) fn events(&self) -> &Events {
         &self.events
+    }
+
+    pub(super) fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
     }
 
     pub(crate) fn atomic(&self) -> bool {

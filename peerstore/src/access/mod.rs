@@ -5,10 +5,14 @@ mod caches;
 mod change;
 mod core;
 mod locks;
+mod metadata;
+mod quarantine;
 
 pub(crate) use self::caches::Stored;
 pub(crate) use self::change::{Change, Rows, commit_all};
 pub(crate) use self::core::Core;
+pub(crate) use self::metadata::Entries;
+pub(crate) use self::quarantine::newer;
 
 /// How ids are hashed in memory: with a seed of the process, so that nobody can choose ids that meet.
 type PeerHash = foldhash::quality::RandomState;

@@ -1,7 +1,7 @@
 //! Signed records of a peer's own addresses, and which of them is the newest.
 
 use std::cmp::Ordering;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use datastore::Expiry;
@@ -74,11 +74,21 @@ impl AddressRow {
         self.record.as_ref().is_some_and(|record| record.envelope == envelope)
     }
 
-    fn judge(&self, record: &VerifiedRecord) -> Consumed {
-        let envelope = record.envelope();
+    /// The record, while an address lives that it certifies.
+    pub(crate) fn live_record(&self, now: SystemTime) -> Option<&CertifiedRecord> {
+        let certified = self.live(now).any(Address::is_certified);
+        self.record.as_ref().filter(|_| certified)
+    }
+
+    /// The number of the newest record that is known of.
+    pub(super) fn last_sequence(&self) -> Option<u64> {
         let last = self.record.as_ref().map(|record| record.sequence);
-        let last = last.or(self.watermark.as_ref().map(|watermark| watermark.sequence));
-        match last.map(|last| record.sequence().cmp(&last)) {
+        last.or(self.watermark.as_ref().map(|watermark| watermark.sequence))
+    }
+
+    pub(super) fn judge(&self, record: &VerifiedRecord) -> Consumed {
+        let envelope = record.envelope();
+        match self.last_sequence().map(|last| record.sequence().cmp(&last)) {
             None | Some(Ordering::Greater) => Consumed::Accepted,
             Some(Ordering::Less) => Consumed::Older,
             Some(Ordering::Equal) if self.holds(envelope) => Consumed::Same,
@@ -92,9 +102,25 @@ impl AddressRow {
         self.watermark.as_ref().is_some_and(|watermark| watermark.digest == digest(envelope))
     }
 
+    /// Certifies those of the entries from this one on that the record lists which is kept: an address that went and
+    /// comes again is what it would be had it stayed.
+    pub(super) fn certify_again(&mut self, from: usize) {
+        let new = self.entries.len() > from;
+        let Some(record) = self.record.as_ref().filter(|_| new) else { return };
+        // What is kept was read when it came in.
+        let Ok(record) = VerifiedRecord::reread(record.envelope.clone()) else { return };
+        let listed = Listed::new(record.peer(), record.addresses());
+        for Address { addr, facts } in self.entries.iter_mut().skip(from) {
+            if listed.contains(addr) {
+                facts.certified = true;
+                facts.source = facts.source.max(AddressSource::Signed);
+            }
+        }
+    }
+
     /// A newer record does not list them: these addresses are no longer certified, and go unless there is a
     /// connection or the user has said them.
-    fn withdraw(&mut self, listed: &Listed<'_>) {
+    pub(super) fn withdraw(&mut self, listed: &Listed<'_>) {
         self.entries.retain_mut(|Address { addr, facts }| {
             let signed = facts.certified || facts.source == AddressSource::Signed;
             if !signed || listed.contains(addr) {

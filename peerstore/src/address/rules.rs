@@ -217,12 +217,15 @@ impl AddressRow {
     ) {
         let new = listed.without(&mut self.entries, |entry| known(&mut entry.facts, said));
         if !said.ttl.is_zero() {
-            let facts = Facts::new(said);
+            let (facts, known) = (Facts::new(said), self.entries.len());
             self.entries.extend(new.into_iter().map(|addr| Address { addr, facts }));
+            if !said.certified {
+                self.certify_again(known);
+            }
         }
     }
 
-    fn override_with(&mut self, listed: &Listed<'_>, said: &Said) {
+    pub(super) fn override_with(&mut self, listed: &Listed<'_>, said: &Said) {
         if said.ttl.is_zero() {
             self.entries.retain(|Address { addr, facts }| {
                 !said.source.overrides(facts.source) || !listed.contains(addr)

@@ -7,9 +7,7 @@ use libp2p_identity::PeerId;
 use multiaddr::Multiaddr;
 
 use crate::access::Core;
-use crate::address::{
-    Address, AddressRow, AddressSource, AddressStream, AddressTtl, Addresses, At,
-};
+use crate::address::{AddressRow, AddressSource, AddressStream, AddressTtl, Addresses, At};
 use crate::listing;
 use crate::record::{Consumed, VerifiedRecord};
 
@@ -239,9 +237,7 @@ impl<'p> AddressBook<'p> {
     /// As [`get`](Self::get).
     pub async fn record(&self, peer: &PeerId) -> Result<Option<Bytes>> {
         let row = self.core.read::<AddressRow>(peer).await?;
-        let now = self.core.now();
-        let certified = row.live(now).any(Address::is_certified);
-        Ok(row.record.as_ref().filter(|_| certified).map(|record| record.envelope.clone()))
+        Ok(row.live_record(self.core.now()).map(|record| record.envelope.clone()))
     }
 
     /// The peers that have addresses which have not expired, ordered by the keys of their rows.

@@ -4,7 +4,7 @@ use libp2p_identity::PeerId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::access::Core;
+use crate::access::{Core, Entries};
 use crate::layout;
 use crate::metadata::{MetadataValue, escape};
 
@@ -95,7 +95,7 @@ impl<'p> MetadataBook<'p> {
 
     async fn set(&self, peer: &PeerId, name: &str, value: Option<MetadataValue>) -> Result<()> {
         let mut change = self.core.change(peer).await?;
-        change.metadata(name, value).await?;
+        change.metadata(&Entries::from([(name.to_owned(), value)])).await?;
         change.commit().await
     }
 }

@@ -1,9 +1,10 @@
 use bytes::Bytes;
-use datastore::{Batch, Datastore, DatastoreExt, Error, ErrorKind, Key, Result};
+use datastore::{Batch, Datastore, DatastoreExt, Error, ErrorKind, Key, Query, Result};
+use futures::TryStreamExt;
 use libp2p_identity::{Keypair, PeerId};
 use multiaddr::Multiaddr;
 
-use crate::access::Core;
+use crate::access::{Core, newer};
 use crate::cbor::{Decoder, Encoder, Flaw};
 use crate::events::PeerEvent;
 use crate::layout;
@@ -63,13 +64,19 @@ impl<'p> OwnRecord<'p> {
         let sequence = next_sequence(last_sequence, self.core.now())?;
         let record = VerifiedRecord::seal(keypair, sequence, addrs)?;
         let row = OwnRow { sequence, envelope: record.envelope().clone() };
+        self.replace(key, last, row).await?;
+        Ok(record)
+    }
+
+    /// Writes a row; for who has the lock of the peer.
+    async fn replace(&self, key: Key, last: Option<OwnRow>, row: OwnRow) -> Result<()> {
         // Known to be on the disk before anybody sees the number.
         let batch = Batch::new().put(key, row.encode()).synced();
         self.core.store().commit(batch).await?;
         let previous = last.map(|row| row.envelope);
         let event = PeerEvent::OwnRecord { previous, current: Some(row.envelope) };
         self.core.events().publish(vec![event]);
-        Ok(record)
+        Ok(())
     }
 
     async fn load(&self, key: &Key) -> Result<Option<OwnRow>> {
@@ -79,13 +86,28 @@ impl<'p> OwnRecord<'p> {
             Flaw::Damaged(why) => {
                 Error::new(ErrorKind::Corrupt, format!("{key} cannot be read: {why}"))
             }
-            Flaw::Newer(version) => Error::new(
-                ErrorKind::Incompatible,
-                format!("a later release wrote {key}: its rows have version {version}"),
-            ),
+            Flaw::Newer(version) => newer(key, version),
         })?;
         Ok(Some(row))
     }
+}
+
+/// Copies the records that a node has sealed of itself, and says how many were not there, or older.
+pub(crate) async fn copy_own_records(from: &Core, to: &Core) -> Result<u64> {
+    let (from, to) = (OwnRecord::new(from), OwnRecord::new(to));
+    let mut copied = 0;
+    let mut keys = from.core.store().query_keys(Query::descendants(layout::OWN));
+    while let Some(key) = keys.try_next().await? {
+        let Some(peer) = layout::peer_of(key.last_segment()) else { continue };
+        let Some(row) = from.load(&key).await? else { continue };
+        let _change = to.core.change(&peer).await?;
+        let last = to.load(&key).await?;
+        if last.as_ref().is_none_or(|last| last.sequence < row.sequence) {
+            to.replace(key.detached(), last, row).await?;
+            copied += 1;
+        }
+    }
+    Ok(copied)
 }
 
 impl OwnRow {

@@ -61,7 +61,8 @@ pub enum PeerEvent {
         /// What is.
         current: Option<MetadataValue>,
     },
-    /// The peer was removed; what else it was is not told apart.
+    /// Nothing is known of the peer any more. Where it was removed as a whole, what else it was is not told
+    /// apart; where the last of it went otherwise, or expired and was collected, that comes before.
     Removed {
         /// The peer.
         peer: PeerId,

@@ -30,7 +30,7 @@ pub struct ImportedPeer {
     pub metadata: Vec<(String, ImportedValue)>,
     /// Its tags; js-libp2p alone has them.
     pub tags: Vec<ImportedTag>,
-    /// How long it takes to answer; py-libp2p alone stores it.
+    /// How long it takes to answer; of the others, py-libp2p alone stores it.
     pub latency: Option<Duration>,
     /// When the row was written; js-libp2p alone stores it, and not in its older rows.
     pub updated: Option<SystemTime>,

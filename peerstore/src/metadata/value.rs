@@ -76,6 +76,11 @@ impl MetadataValue {
         }
     }
 
+    /// How much of [`Limits::metadata_bytes`](crate::Limits::metadata_bytes) it takes under a name.
+    pub(crate) fn size(&self, name: &str) -> usize {
+        name.len().saturating_add(self.as_bytes().len())
+    }
+
     /// Writes the row: `{1: bytes}`, or `{2: bytes of CBOR}`.
     pub(crate) fn to_row(&self) -> Vec<u8> {
         let mut row = Encoder::row(1);
@@ -118,6 +123,12 @@ mod tests {
 
     fn from_row(row: &[u8]) -> Result<MetadataValue, Flaw> {
         MetadataValue::from_row(&Bytes::copy_from_slice(row))
+    }
+
+    #[test]
+    fn names_and_values_count() {
+        assert_eq!(MetadataValue::Bytes(Bytes::from_static(b"12345")).size("abc"), 8);
+        assert_eq!(MetadataValue::typed(&7_u8).unwrap().size(""), 1);
     }
 
     #[test]

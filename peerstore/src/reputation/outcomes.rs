@@ -112,6 +112,12 @@ impl Reputation {
         }
     }
 
+    /// Somebody else has measured how long the peer takes to answer. It says nothing if that is known.
+    pub(crate) fn measured(&mut self, latency: Duration) {
+        let latency = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX);
+        self.latency.get_or_insert(latency);
+    }
+
     /// A request failed.
     pub(crate) fn failed(&mut self, now: SystemTime) {
         self.weights = self.weights_at(now).failed();

@@ -69,7 +69,7 @@ impl Row for Reputation {
     }
 
     fn is_empty(&self) -> bool {
-        self.requests() == 0
+        self.requests() == 0 && self.latency.is_none()
     }
 
     fn weight(&self) -> usize {

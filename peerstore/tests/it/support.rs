@@ -6,11 +6,13 @@ use std::time::Duration;
 use datastore::{Clock, Datastore, MemoryDatastore, TestClock};
 use datastore_fjall::FjallDatastore;
 use datastore_s3::{Access, Bucket, ObjectOptions};
-use libp2p_identity::{Keypair, PeerId};
+use libp2p_identity::{Keypair, PeerId, PublicKey};
 use multiaddr::Multiaddr;
+use multihash::Multihash;
 use object_store::aws::AmazonS3Builder;
 use peerstore::{GcStrategy, Peerstore, PeerstoreOptions};
 use s3_testing::S3Server;
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
@@ -122,4 +124,11 @@ pub(crate) fn sorted(addrs: impl IntoIterator<Item = Multiaddr>) -> Vec<String> 
     let mut texts: Vec<_> = addrs.into_iter().map(|addr| addr.to_string()).collect();
     texts.sort();
     texts
+}
+
+/// The key of the n-th peer, and the id that it had when ids were hashes of all keys: one that does not hold it.
+pub(crate) fn hashed(n: u8) -> (PublicKey, PeerId) {
+    let key = keypair(n).public();
+    let hash = Multihash::wrap(0x12, &Sha256::digest(key.encode_protobuf())).unwrap();
+    (key, PeerId::from_multihash(hash).unwrap())
 }

@@ -127,10 +127,14 @@ impl Model {
 
     fn say(&mut self, number: usize, ttl: Ttl, source: usize, certified: bool, lower: bool) {
         let (now, ends) = (self.now, self.end(ttl));
+        let listed = |(_, content): &(u64, Vec<Written>)| numbers(content).contains(&number);
+        let in_record = !certified && self.record.as_ref().is_some_and(listed);
         let Some(note) = self.notes.iter_mut().find(|note| note.number == number) else {
             if ttl > 0 {
                 let connected = ttl == CONNECTED;
                 let (worked, failures) = (0, 0);
+                let source = if in_record { source.max(SIGNED) } else { source };
+                let certified = certified || in_record;
                 self.notes.push(Note {
                     number,
                     ttl,

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::support::{Book, HOUR, MINUTE, REMEMBERED, SECOND, addr, addrs, sealed, sorted};
+use super::support::{
+    Book, HOUR, MINUTE, REMEMBERED, SECOND, addr, addrs, sealed, sorted, with_suffix,
+};
 use crate::address::{AddressSource, AddressTtl, At};
 use crate::record::Consumed;
 use crate::row::Row;
@@ -190,4 +192,41 @@ fn a_thousand_growing_sequences_are_accepted_and_none_twice() {
         assert_eq!(book.consume(sequence, &addrs(2), HOUR), Consumed::Accepted);
         assert_eq!(book.consume(sequence - 1, &addrs(2), HOUR), Consumed::Older);
     }
+}
+
+#[test]
+fn an_address_that_went_and_comes_again_is_what_it_would_be_had_it_stayed() {
+    let own = format!("/p2p/{}", Book::new().peer);
+    let again = [with_suffix(&addr(0), &own)];
+    for go in [
+        |book: &mut Book| book.set(&[addr(0)], Duration::ZERO),
+        |book: &mut Book| {
+            book.set(&[addr(0)], SECOND);
+            book.pass(SECOND);
+        },
+        |book: &mut Book| book.patch(&[addr(1)], AddressSource::User),
+    ] {
+        let mut book = Book::new();
+        book.consume(1, &addrs(2), HOUR);
+        go(&mut book);
+        assert_eq!(book.addrs(), [addr(1)]);
+        book.add_from(&again, HOUR, AddressSource::Routing);
+        book.add_from(&[addr(2)], HOUR, AddressSource::Routing);
+        assert_eq!(book.certified(), addrs(2));
+        assert_eq!(book.entry(&addr(0)).source(), AddressSource::Signed);
+        // So a newer record withdraws it, as if it had been there all along.
+        book.consume(2, &[addr(1)], HOUR);
+        assert_eq!(book.addrs(), addrs(3)[1..]);
+    }
+}
+
+#[test]
+fn without_the_record_nothing_certifies_what_comes_again() {
+    let mut book = Book::new();
+    book.consume(1, &addrs(2), HOUR);
+    book.set(&addrs(2), Duration::ZERO);
+    book.add(&addrs(1), HOUR);
+    assert!(book.certified().is_empty() && !book.has_record());
+    assert_eq!(book.consume(1, &addrs(2), HOUR), Consumed::Accepted);
+    assert_eq!(book.certified(), addrs(2));
 }

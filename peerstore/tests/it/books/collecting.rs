@@ -5,9 +5,10 @@ use std::sync::Arc;
 use datastore::{Datastore, DatastoreExt, Fault, Operation, Position, Query, key};
 use futures::TryStreamExt;
 use futures::future::join;
-use peerstore::{GcStrategy, Peerstore};
+use peerstore::{GcStrategy, PeerEvent, Peerstore};
 
-use crate::support::{HOUR, MINUTE, World, addrs, peer, sorted};
+use super::events::drain;
+use crate::support::{HOUR, MINUTE, World, addrs, keypair, peer, sorted};
 
 #[tokio::test]
 async fn what_has_expired_goes_part_by_part() {
@@ -70,6 +71,46 @@ async fn tags_and_addresses_expire_each_by_their_own_time() {
         world.clock.advance(HOUR);
         assert_eq!(open.peers.collect().await.unwrap().removed, 1);
         assert!(!open.peers.has(&peer(1)).await.unwrap());
+        open.close().await;
+    }
+}
+
+#[tokio::test]
+async fn who_loses_its_last_row_to_a_collection_is_told_removed() {
+    for world in World::all() {
+        let world = world.with(|options| options.gc.page = 1);
+        let open = world.open().await;
+        for n in 1..=4 {
+            open.peers.addresses().add(&peer(n), &addrs(1), MINUTE).await.unwrap();
+        }
+        open.peers.tags().set(&peer(1), "t", 1, Some(HOUR)).await.unwrap();
+        open.peers.metadata().put_bytes(&peer(2), "n", "x").await.unwrap();
+        // A number is left of this one, which is nothing that is known of it.
+        let record = peerstore::VerifiedRecord::seal(&keypair(3), 1, &addrs(1)).unwrap();
+        open.peers.addresses().consume(record.envelope().clone(), MINUTE).await.unwrap();
+        open.peers.addresses().add(&peer(4), &addrs(2)[1..], HOUR).await.unwrap();
+        let mut events = open.peers.events().unwrap();
+        let removed = async |events: &mut peerstore::PeerEvents| {
+            open.peers.collect().await.unwrap();
+            let told = drain(events).await.into_iter();
+            let removed = told.filter_map(|event| match event {
+                PeerEvent::Removed { peer } => Some(peer),
+                _ => None,
+            });
+            removed.collect::<Vec<_>>()
+        };
+        world.clock.advance(MINUTE);
+        assert_eq!(removed(&mut events).await, [peer(3)]);
+        world.clock.advance(HOUR);
+        let mut gone = removed(&mut events).await;
+        gone.sort();
+        let mut expected = [peer(1), peer(4)];
+        expected.sort();
+        assert_eq!(gone, expected);
+        open.peers.metadata().remove(&peer(2), "n").await.unwrap();
+        let told = drain(&mut events).await;
+        assert_eq!(told.last(), Some(&PeerEvent::Removed { peer: peer(2) }));
+        assert_eq!(told.len(), 2, "what it was comes first: {told:?}");
         open.close().await;
     }
 }

@@ -6,7 +6,7 @@ use peerstore::{MetadataValue, PeerEvent, PeerEvents, VerifiedRecord};
 
 use crate::support::{HOUR, World, addrs, keypair, peer};
 
-async fn drain(events: &mut PeerEvents) -> Vec<PeerEvent> {
+pub(super) async fn drain(events: &mut PeerEvents) -> Vec<PeerEvent> {
     let mut all = Vec::new();
     while let Some(Some(event)) = poll_immediate(events.next()).await {
         all.push(event.unwrap());

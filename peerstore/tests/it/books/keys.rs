@@ -1,11 +1,8 @@
 //! Keys: whose they are is checked, and a private one goes nowhere by itself.
 
 use datastore::ErrorKind;
-use libp2p_identity::PeerId;
-use multihash::Multihash;
-use sha2::{Digest, Sha256};
 
-use crate::support::{World, keypair, peer};
+use crate::support::{World, hashed, keypair, peer};
 
 #[tokio::test]
 async fn a_key_in_the_id_is_known_and_not_stored() {
@@ -36,9 +33,7 @@ async fn a_key_that_is_not_the_peers_is_refused() {
 #[tokio::test]
 async fn an_ed25519_key_may_be_that_of_a_hashed_id() {
     for world in World::all() {
-        let key = keypair(3).public();
-        let digest: [u8; 32] = Sha256::digest(key.encode_protobuf()).into();
-        let hashed = PeerId::from_multihash(Multihash::wrap(0x12, &digest).unwrap()).unwrap();
+        let (key, hashed) = hashed(3);
         let open = world.open().await;
         let keys = open.peers.keys();
         assert_eq!(keys.public(&hashed).await.unwrap(), None);

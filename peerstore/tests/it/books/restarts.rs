@@ -116,12 +116,56 @@ async fn a_damaged_row_goes_into_quarantine_and_hides_nothing() {
         assert_eq!(all, [peer(2)]);
         // A read of object storage leaves it to a change to set the row aside.
         open.peers.addresses().clear(&peer(1)).await.unwrap();
-        let aside = datastore::Key::new(format!("/peers/quarantine/addrs/{}", text(1))).unwrap();
+        let aside = datastore::Key::new(format!("/peers/quarantine/addrs/{}/1", text(1))).unwrap();
         assert_eq!(open.store.get(&aside).await.unwrap().as_deref(), Some(&b"garbage"[..]));
         assert!(!open.store.has(&damaged).await.unwrap());
         assert!(open.store.has(&foreign).await.unwrap());
         open.peers.addresses().add(&peer(1), &addrs(1), HOUR).await.unwrap();
         assert_eq!(open.peers.addresses().get(&peer(1)).await.unwrap().len(), 1);
+        open.close().await;
+    }
+}
+
+#[tokio::test]
+async fn every_damaged_row_of_a_key_is_kept_apart_and_so_many_at_most() {
+    for world in World::all() {
+        let open = world.open().await;
+        let row = |book: &str| datastore::Key::new(format!("/peers/{book}/{}", text(1))).unwrap();
+        let aside = async |book: &str| {
+            let below = row(&format!("quarantine/{book}"));
+            let rows = open.store.query(Query::descendants(below)).try_collect::<Vec<_>>().await;
+            let mut values: Vec<_> =
+                rows.unwrap().iter().map(|row| row.value().unwrap().to_vec()).collect();
+            values.sort();
+            values
+        };
+        let damage = async |text: &str| {
+            // The datastore is not written behind the back of a cache.
+            let peers = peerstore::Peerstore::open_with(
+                std::sync::Arc::clone(&open.store),
+                std::sync::Arc::new(world.clock.clone()),
+                world.options.clone(),
+            );
+            let peers = peers.await.unwrap();
+            open.store.put(&row("addrs"), text.to_owned()).await.unwrap();
+            open.store.put(&row("metadata").child("n").unwrap(), text.to_owned()).await.unwrap();
+            peers.addresses().clear(&peer(1)).await.unwrap();
+            peers.metadata().remove(&peer(1), "n").await.unwrap();
+            peers.close().await.unwrap();
+        };
+        for text in ["one", "two", "one", "three"] {
+            damage(text).await;
+        }
+        for book in ["addrs", "metadata"] {
+            assert_eq!(aside(book).await, [&b"one"[..], b"three", b"two"], "{book}");
+        }
+        for n in 0..20 {
+            damage(&format!("more {n}")).await;
+        }
+        assert_eq!(aside("addrs").await.len(), 8);
+        assert!(aside("addrs").await.contains(&b"more 19".to_vec()));
+        open.peers.forget(&peer(1)).await.unwrap();
+        assert!(aside("addrs").await.is_empty() && aside("metadata").await.is_empty());
         open.close().await;
     }
 }

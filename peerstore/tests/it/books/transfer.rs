@@ -5,11 +5,11 @@ use std::time::SystemTime;
 
 use datastore::Clock;
 use futures::TryStreamExt;
-use peerstore::interop::ImportedPeer;
+use peerstore::interop::{ImportedEnvelope, ImportedPeer};
 use peerstore::{PeerImportOptions, VerifiedRecord};
 
-use crate::interop::fixture::{at_secs, import, live, load, rows};
-use crate::support::{HOUR, World, addrs, keypair, peer};
+use crate::interop::fixture::{at_secs, hex, import, live, load, rows};
+use crate::support::{HOUR, SECOND, World, addrs, keypair, peer};
 
 /// The peers of a fixture, and a world in which it is when the fixture was made.
 fn go() -> (Vec<ImportedPeer>, SystemTime, World) {
@@ -145,4 +145,70 @@ async fn what_was_connected_is_recently_connected_elsewhere() {
     assert!(target.peers.addresses().get(&peer(1)).await.unwrap().is_empty());
     open.close().await;
     target.close().await;
+}
+
+#[tokio::test]
+async fn a_latency_is_where_the_mean_begins_and_what_was_measured_here_stays() {
+    for world in World::all() {
+        let open = world.open().await;
+        let mut theirs = ImportedPeer::new(peer(1));
+        theirs.latency = Some(10 * SECOND);
+        let report = open.peers.import(&theirs, &PeerImportOptions::default()).await.unwrap();
+        assert!(report.left_out.is_empty(), "{:?}", report.left_out);
+        open.close().await;
+        let open = world.open().await;
+        let book = open.peers.reputation();
+        let known = book.get(&peer(1)).await.unwrap();
+        assert_eq!((known.latency(), known.requests()), (Some(10 * SECOND), 0));
+        let exported = open.peers.export(&peer(1), false).await.unwrap();
+        assert_eq!(exported, Some(theirs.clone()));
+        // A tenth of the new one, nine of what was there.
+        book.succeeded(&peer(1), Some(20 * SECOND)).await.unwrap();
+        open.peers.import(&theirs, &PeerImportOptions::default()).await.unwrap();
+        assert_eq!(book.get(&peer(1)).await.unwrap().latency(), Some(11 * SECOND));
+        open.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_record_without_addresses_keeps_its_number_and_the_report_says_so() {
+    for world in World::all() {
+        let open = world.open().await;
+        let sealed = |sequence| VerifiedRecord::seal(&keypair(1), sequence, &addrs(2)).unwrap();
+        let mut theirs = ImportedPeer::new(peer(1));
+        let bytes = sealed(7).envelope().clone();
+        theirs.envelope = Some(ImportedEnvelope { bytes, sequence: Some(7) });
+        let report = open.peers.import(&theirs, &PeerImportOptions::default()).await.unwrap();
+        assert!(report.number_alone && report.left_out.is_empty(), "{report:?}");
+        assert!(!open.peers.has(&peer(1)).await.unwrap());
+        let older =
+            open.peers.addresses().consume(sealed(6).envelope().clone(), HOUR).await.unwrap();
+        assert_eq!(older, peerstore::Consumed::Older);
+        open.peers.addresses().add(&peer(1), &addrs(1), HOUR).await.unwrap();
+        let report = open.peers.import(&theirs, &PeerImportOptions::default()).await.unwrap();
+        assert!(!report.number_alone, "{report:?}");
+        assert!(open.peers.addresses().record(&peer(1)).await.unwrap().is_some());
+        open.close().await;
+    }
+}
+
+#[tokio::test]
+async fn py_s_own_record_is_verified_and_its_number_kept() {
+    let world = World::memory();
+    let open = world.open().await;
+    let fixture = load("py/peerstore.json");
+    let rows = fixture["backends"]["sqlite"]["rows"].as_array().unwrap();
+    let rows = rows.iter().map(|row| (hex(&row[0]), hex(&row[1]))).collect();
+    let mut alone = 0;
+    for imported in import(&rows).peers {
+        let report = open.peers.import(&imported, &PeerImportOptions::default()).await.unwrap();
+        alone += usize::from(report.number_alone);
+        let whys = report.left_out.iter();
+        let whys: Vec<_> = whys.filter(|why| !why.starts_with("the private key: ")).collect();
+        assert!(whys.is_empty(), "{}: {whys:?}", imported.peer);
+        let known = open.peers.reputation().get(&imported.peer).await.unwrap();
+        assert_eq!(known.latency(), imported.latency.filter(|latency| !latency.is_zero()));
+    }
+    assert_eq!(alone, 1, "that of the node itself, which stores no addresses of its own");
+    open.close().await;
 }
