@@ -14,15 +14,19 @@ mod layout;
 mod limits;
 mod listing;
 mod metadata;
+mod migration;
 mod options;
+mod peer;
 mod peerstore;
 mod protocols;
+mod query;
 mod record;
 mod reputation;
 mod row;
 mod session;
 mod tags;
 mod transfer;
+mod update;
 
 pub use address::{Address, AddressSource, AddressStream, AddressTtl, Addresses};
 pub use books::{
@@ -31,11 +35,14 @@ pub use books::{
 pub use events::{Lagged, PeerEvent, PeerEvents};
 pub use gc::GcReport;
 pub use limits::Limits;
-pub use listing::{PeerPage, PeerQuery};
 pub use metadata::MetadataValue;
+pub use migration::{PeerCopied, PeerCopyOptions, PeersCopied};
 pub use options::{GcOptions, GcStrategy, PeerstoreOptions};
+pub use peer::Peer;
 pub use peerstore::Peerstore;
+pub use query::{PeerCursor, PeerOrder, PeerPage, PeerQuery};
 pub use record::{Consumed, RecordError, VerifiedRecord, next_sequence};
 pub use reputation::{BootstrapCandidate, Reputation};
 pub use tags::Tag;
 pub use transfer::{PeerImport, PeerImportOptions};
+pub use update::PeerUpdate;

@@ -11,9 +11,14 @@ use crate::books::{
 use crate::events::PeerEvents;
 use crate::gc::{self, GcReport};
 use crate::interop::ImportedPeer;
-use crate::listing::{self, PeerPage, PeerQuery};
+use crate::listing;
+use crate::migration::{self, PeerCopied, PeerCopyOptions, PeersCopied};
 use crate::options::{GcStrategy, PeerstoreOptions};
+use crate::peer::{self, Peer};
+use crate::query::{self, Any, PeerPage, PeerQuery, Where};
+use crate::record::Consumed;
 use crate::transfer::{self, PeerImport, PeerImportOptions};
+use crate::update::{self, PeerUpdate, Strategy};
 
 /// What a node knows of its peers, in a datastore. Clones are one peerstore.
 ///
@@ -113,9 +118,63 @@ impl Peerstore {
     /// One page of the peers that a query finds.
     ///
     /// # Errors
-    /// As [`Datastore::query_page`].
+    /// As [`Datastore::query_page`]; [`InvalidInput`](datastore::ErrorKind::InvalidInput) for a cursor of another
+    /// order.
     pub async fn page(&self, query: &PeerQuery) -> Result<PeerPage> {
-        listing::page(self.core(), query).await
+        query::page(self.core(), query, &Any).await
+    }
+
+    /// One page of the peers that a query finds and `filter` takes, which sees all that is known of each. What the
+    /// query can be asked for costs less there.
+    ///
+    /// # Errors
+    /// As [`page`](Self::page).
+    pub async fn page_where(
+        &self,
+        query: &PeerQuery,
+        filter: impl Fn(&Peer) -> bool + Send + Sync,
+    ) -> Result<PeerPage> {
+        query::page(self.core(), query, &Where(filter)).await
+    }
+
+    /// All that is known of a peer and has not expired, but for its private key; `None` if that is nothing.
+    ///
+    /// It is of one moment: it waits for a change of the peer that is under way, and none begins before it is read.
+    ///
+    /// # Errors
+    /// As [`Datastore::read`]; [`Incompatible`](datastore::ErrorKind::Incompatible) if a later release wrote a row
+    /// of it.
+    pub async fn peer(&self, peer: &PeerId) -> Result<Option<Peer>> {
+        peer::read(self.core(), peer).await
+    }
+
+    /// Adds to what is known of a peer, as js-libp2p's `merge`: addresses and protocols are added, metadata and tags
+    /// set or taken away by name. One commit, and one change for subscribers. Answers what became of the signed
+    /// record, if there is one in it.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](datastore::ErrorKind::InvalidInput), and nothing happens, for a public key that is not the
+    /// peer's, a tag over 100, and what is more than the [limits](crate::Limits); and as [`Datastore::commit`].
+    pub async fn merge(&self, peer: &PeerId, update: &PeerUpdate) -> Result<Option<Consumed>> {
+        update::apply(self.core(), peer, update, Strategy::Merge).await
+    }
+
+    /// Replaces those fields of what is known of a peer that are given, as js-libp2p's `patch`, and leaves the others.
+    /// Else as [`merge`](Self::merge).
+    ///
+    /// # Errors
+    /// As [`merge`](Self::merge).
+    pub async fn patch(&self, peer: &PeerId, update: &PeerUpdate) -> Result<Option<Consumed>> {
+        update::apply(self.core(), peer, update, Strategy::Patch).await
+    }
+
+    /// Replaces all that is known of a peer, as js-libp2p's `save`: fields that are not given are empty. Its private
+    /// key and its reputation are no part of that, and stay. Else as [`merge`](Self::merge).
+    ///
+    /// # Errors
+    /// As [`merge`](Self::merge).
+    pub async fn save(&self, peer: &PeerId, update: &PeerUpdate) -> Result<Option<Consumed>> {
+        update::apply(self.core(), peer, update, Strategy::Save).await
     }
 
     /// Whether anything is known of a peer, beside which of its records is too old.
@@ -167,6 +226,29 @@ impl Peerstore {
         transfer::export(self.core(), peer, private_keys).await
     }
 
+    /// Copies all peers into another peerstore, beside what that knows of them, and the records that the node has sealed
+    /// of itself, so that its next one has a higher number there too. This is how a peerstore in memory becomes one on
+    /// a disk.
+    ///
+    /// All that is known comes along: who said an address and when, dials and requests, numbers below which records are
+    /// too old. What was connected here is recently connected there. Where both know something, the longer lifetime,
+    /// the newer record, and of keys, tags, metadata and reputation what is there already, stay. Each peer is of one
+    /// moment, and one commit; one that changes or comes to be known meanwhile may or may not come along. `progress`
+    /// is told of each. It can be run again.
+    ///
+    /// # Errors
+    /// As [`Datastore::query_page`] here, and as [`Datastore::commit`] there;
+    /// [`PermissionDenied`](datastore::ErrorKind::PermissionDenied) for a private key over a remote store. What was
+    /// copied is there.
+    pub async fn copy_to(
+        &self,
+        target: &Self,
+        options: &PeerCopyOptions,
+        progress: impl FnMut(&PeerCopied) + Send,
+    ) -> Result<PeersCopied> {
+        migration::copy(self.core(), target.core(), options, progress).await
+    }
+
     /// Takes away what has expired. It costs what has expired, not what is stored; dropping the future
     /// stops after the page that is being written.
     ///
@@ -192,7 +274,7 @@ impl Peerstore {
         self.core().store().sync().await
     }
 
-    fn core(&self) -> &Core {
+    pub(crate) fn core(&self) -> &Core {
         &self.shared.core
     }
 

@@ -1,5 +1,7 @@
 //! `dstore peers`: what is added is listed and shown; what is wrong is refused and named.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use crate::harness::Place;
@@ -169,4 +171,20 @@ fn a_damaged_row_hides_no_other_and_reading_leaves_it() {
     let ls = place.run(["peers", "ls", STORE, "--with-addresses"]);
     assert_eq!((ls.code, ls.text().lines().count()), (Some(0), 1), "{ls:?}");
     assert_eq!(place.ok(["get", STORE, &key]), "damage");
+}
+
+#[test]
+fn a_listing_may_have_another_order() {
+    let place = Place::new();
+    place.ok(["peers", "add", STORE, PEER, ADDR]);
+    place.ok(["peers", "add", STORE, OTHER, ADDR]);
+    let ls = |order| place.ok(["peers", "ls", STORE, "--order", order]);
+    let both: BTreeSet<_> = [PEER, OTHER].into();
+    assert_eq!(ls("score").lines().collect::<BTreeSet<_>>(), both, "nobody was ever asked");
+    assert_eq!(ls("seen").lines().next(), Some(OTHER), "the last that was heard of");
+    let one = place.ok(["peers", "ls", STORE, "--order", "seen", "-n", "1"]);
+    assert_eq!(one, format!("{OTHER}\n"));
+    assert_eq!(place.ok(["peers", "ls", STORE, "--proven"]), "");
+    let after = ["peers", "ls", STORE, "--order", "seen", "--after", PEER];
+    place.run(after).fails(2, &["--after"]);
 }

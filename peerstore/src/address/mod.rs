@@ -1,5 +1,7 @@
 //! The addresses of a peer, and the signed record that certifies some of them.
 
+mod absorb;
+mod beside_record;
 mod cap;
 mod certified;
 mod codec;

@@ -14,6 +14,7 @@ pub use metadata::MetadataBook;
 pub use own::OwnRecord;
 #[cfg(any(test, fuzzing))]
 pub(crate) use own::OwnRow;
+pub(crate) use own::copy_own_records;
 pub use protocols::ProtocolBook;
 pub use reputation::ReputationBook;
 pub use tags::TagBook;

@@ -32,7 +32,7 @@ records are verified. What is known of a peer already stays. One commit a peer; 
 Each peer is printed with the addresses that it has now, those that had expired, and how many protocols, entries \
 of metadata and tags were read. What was left out is named on standard error, or with --json among the lines.
 Exit code 6 if anything was left out that cannot be read or is refused; the rest is there. Private keys that were \
-not asked for, and what has expired, are no reason. It can be run again.")]
+not asked for, what has expired, and signed records whose addresses have, are no reason. It can be run again.")]
 pub(super) struct Import {
     /// URL of the store; created if it is not there
     store: StoreArg,
@@ -103,6 +103,8 @@ struct Sums {
     expired: u64,
     /// Private keys that were not asked for.
     unasked: u64,
+    /// Signed records of which the number alone was taken.
+    numbers: u64,
     refused: u64,
 }
 
@@ -123,6 +125,11 @@ impl Taking {
                 .during(format!("cannot import {id}"))
                 .hint(format!("imported before it: {kept}; it can be run again"))
         })?;
+        if done.number_alone {
+            self.sums.numbers += 1;
+            let why = "the signed record: none of its addresses is there; its number is kept";
+            left_out::tell(&mut context.out, id, why)?;
+        }
         for why in &done.left_out {
             self.sums.refused += 1;
             left_out::tell(&mut context.out, id, why)?;
@@ -164,7 +171,7 @@ fn write(peer: &ImportedPeer, done: &PeerImport, context: &mut Context) -> Resul
 
 impl Sums {
     fn write(&self, context: &mut Context) -> Result<()> {
-        let Self { peers, addresses, expired, unasked, refused } = *self;
+        let Self { peers, addresses, expired, unasked, numbers, refused } = *self;
         if context.out.is_json() {
             return context.out.object(&json!({
                 "imported": peers,
@@ -172,10 +179,11 @@ impl Sums {
                 "expired": expired,
                 "left_out": refused,
                 "private_keys_left_out": unasked,
+                "records_left_out": numbers,
             }));
         }
         let (peers, addresses) = (human::peers(peers), human::count(addresses));
-        let (expired, left) = (human::count(expired), human::count(refused + unasked));
+        let (expired, left) = (human::count(expired), human::count(refused + unasked + numbers));
         context.out.line(format_args!(
             "imported {peers}: addresses {addresses}, expired {expired}, left out {left}"
         ))

@@ -1,11 +1,11 @@
-use clap::Args;
+use clap::{Args, ValueEnum};
 use libp2p_identity::PeerId;
-use peerstore::PeerQuery;
+use peerstore::{PeerCursor, PeerOrder, PeerQuery};
 use serde_json::json;
 
 use super::{Context, opened, peer};
 use crate::exit::Exit;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::store_arg::StoreArg;
 
 /// List the peers of which anything is known
@@ -14,16 +14,21 @@ use crate::store_arg::StoreArg;
   dstore peers ls fjall:node | wc -l
   dstore peers ls fjall:node --with-addresses
   dstore peers ls fjall:node --protocol /ipfs/kad/1.0.0 --tag keep
+  dstore peers ls fjall:node --order score -n 10        those that answer best
   dstore peers ls fjall:node --limit 100                the first page
   dstore peers ls fjall:node --limit 100 --after PEER   the next, after its last peer
   dstore peers ls fjall:node --json                     {\"peer\":…}
 
-In the order of their ids' bytes in base32, which tells nothing. All that is asked for must hold. A peer whose \
-addresses have expired is listed until `dstore peers gc`.")]
+In the order of their ids' bytes in base32, which tells nothing, unless --order says otherwise: by `score`, the best \
+first; by `seen`, those first that were heard of last. These look at all peers for every thousand that they list. \
+All that is asked for must hold. A peer whose addresses have expired is listed until `dstore peers gc`.")]
 pub(super) struct Ls {
     /// URL of the store
     store: StoreArg,
-    /// Only peers that are listed after this one: the cursor of the next page
+    /// In what order
+    #[arg(long, value_enum, default_value_t)]
+    order: Order,
+    /// Only peers that are listed after this one, by key: the cursor of the next page
     #[arg(long, value_name = "PEER", value_parser = peer::parse)]
     after: Option<PeerId>,
     /// At most so many
@@ -38,6 +43,20 @@ pub(super) struct Ls {
     /// Only peers with this tag
     #[arg(long)]
     tag: Option<String>,
+    /// Only peers with metadata under this name
+    #[arg(long, value_name = "NAME")]
+    metadata: Option<String>,
+    /// Only peers that have answered a request
+    #[arg(long)]
+    proven: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Order {
+    #[default]
+    Key,
+    Score,
+    Seen,
 }
 
 /// Peers that are looked up at a time.
@@ -45,13 +64,24 @@ const PAGE: usize = 1000;
 
 impl Ls {
     pub(super) async fn run(self, context: &mut Context) -> Result<Exit> {
-        let Self { store, after, limit, with_addresses, protocol, tag } = self;
+        let Self { store, order, after, limit, with_addresses, protocol, tag, metadata, proven } =
+            self;
+        if order != Order::Key && after.is_some() {
+            return Err(Failure::usage("--after goes with --order key alone"));
+        }
         let (peers, _) = opened::as_of_now(&store, context).await?;
         let mut query = PeerQuery::default();
-        query.after = after;
+        query.after = after.map(PeerCursor::from);
+        query.order = match order {
+            Order::Key => PeerOrder::Key,
+            Order::Score => PeerOrder::Score,
+            Order::Seen => PeerOrder::LastSeen,
+        };
         query.with_addresses = with_addresses;
         query.protocol = protocol;
         query.tag = tag;
+        query.metadata = metadata;
+        query.proven = proven;
         let mut left = limit.unwrap_or(usize::MAX);
         loop {
             query.limit = Some(left.min(PAGE));

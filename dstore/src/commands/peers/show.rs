@@ -3,8 +3,8 @@ use std::time::SystemTime;
 
 use clap::Args;
 use datastore::{Clock, Expiry, SystemClock};
-use libp2p_identity::{PeerId, PublicKey};
-use peerstore::{Address, AddressTtl, MetadataValue, Peerstore, Reputation, Tag, VerifiedRecord};
+use libp2p_identity::PeerId;
+use peerstore::{Address, AddressTtl, Peer, Reputation, VerifiedRecord};
 use serde_json::{Value, json};
 
 use super::value::Shown;
@@ -25,7 +25,7 @@ use crate::store_arg::StoreArg;
 Addresses come with when they expire, who said them, and whether a signed record of the peer certifies them; \
 first those that are most likely to be of use. What has expired is not shown. Of a private key it says that it is there.
 With --json times are in milliseconds since 1970, null for never or not known, and bytes in base64.
-Exit code 1 if nothing is known of the peer.")]
+Exit code 1 if nothing is known of the peer that has not expired.")]
 pub(super) struct Show {
     /// URL of the store
     store: StoreArg,
@@ -38,123 +38,93 @@ impl Show {
     pub(super) async fn run(self, context: &mut Context) -> Result<Exit> {
         let Self { store, peer } = self;
         let peers = opened::to_read(&store, context).await?;
-        if !peers.has(&peer).await? {
+        let Some(known) = peers.peer(&peer).await? else {
             return Err(Failure::new(Exit::No, format!("nothing is known of {peer}"))
                 .hint("`dstore peers ls` lists the peers"));
-        }
-        let known = Known::of(&peers, &peer).await?;
+        };
         if context.out.is_json() {
-            context.out.object(&known.to_json(&peer))?;
+            context.out.object(&to_json(&known))?;
         } else {
-            known.write(&mut context.out, &peer, SystemClock::new().now())?;
+            write(&known, &mut context.out, SystemClock::new().now())?;
         }
         Ok(Exit::Done)
     }
 }
 
-struct Known {
-    addresses: Vec<Address>,
-    sequence: Option<u64>,
-    public_key: Option<PublicKey>,
-    private_key: bool,
-    protocols: Vec<String>,
-    metadata: Vec<(String, MetadataValue)>,
-    tags: Vec<(String, Tag)>,
-    reputation: Reputation,
+fn to_json(peer: &Peer) -> Value {
+    let public_key = peer.public_key.as_ref().map(|key| {
+        let encoded = key.encode_protobuf();
+        json!({ "type": key.key_type().to_string(), "protobuf": Base64(&encoded) })
+    });
+    let metadata = peer.metadata.iter().map(|(name, value)| {
+        let Shown { kind, text: _, json } = Shown::of(value);
+        json!({ "name": name, "type": kind, "value": json })
+    });
+    let tags = peer.tags.iter().map(|(name, tag)| {
+        json!({ "name": name, "value": tag.value(), "expiry_ms": expiry_ms(tag.expiry()) })
+    });
+    let reputation = (peer.reputation != Reputation::default()).then_some(&peer.reputation);
+    json!({
+        "peer": peer.id.to_string(),
+        "public_key": public_key,
+        "private_key": peer.has_private_key,
+        "record_sequence": peer.record.as_ref().map(VerifiedRecord::sequence),
+        "addresses": peer.addresses.iter().map(address).collect::<Vec<_>>(),
+        "protocols": peer.protocols,
+        "metadata": metadata.collect::<Vec<_>>(),
+        "tags": tags.collect::<Vec<_>>(),
+        "reputation": reputation,
+    })
 }
 
-impl Known {
-    async fn of(peers: &Peerstore, peer: &PeerId) -> Result<Self> {
-        let record = peers.addresses().record(peer).await?;
-        let record = record.and_then(|envelope| VerifiedRecord::verify(envelope).ok());
-        Ok(Self {
-            addresses: peers.addresses().get(peer).await?.entries().cloned().collect(),
-            sequence: record.map(|record| record.sequence()),
-            public_key: peers.keys().public(peer).await?,
-            private_key: peers.keys().private(peer).await?.is_some(),
-            protocols: peers.protocols().get(peer).await?,
-            metadata: peers.metadata().all(peer).await?,
-            tags: peers.tags().get(peer).await?,
-            reputation: peers.reputation().get(peer).await?,
-        })
+fn write(peer: &Peer, out: &mut Output, now: SystemTime) -> Result<()> {
+    out.line(format_args!("peer  {}", peer.id))?;
+    if let Some(key) = &peer.public_key {
+        out.line(format_args!("public key  {}", key.key_type()))?;
     }
+    if peer.has_private_key {
+        out.line("private key  is stored")?;
+    }
+    if let Some(record) = &peer.record {
+        out.line(format_args!("signed record  number {}", record.sequence()))?;
+    }
+    let addresses = peer.addresses.iter().map(|address| {
+        let mut words = vec![ends(address.expiry(), now), address.source().to_string()];
+        words.extend(address.is_certified().then(|| "certified".to_owned()));
+        if address.failures() > 0 {
+            words.push(format!("dialed in vain {} times", address.failures()));
+        }
+        format!("{}  {}", address.addr(), words.join(", "))
+    });
+    section(out, "addresses", addresses)?;
+    section(out, "protocols", peer.protocols.iter())?;
+    let metadata = peer.metadata.iter().map(|(name, value)| {
+        let Shown { kind, text, json: _ } = Shown::of(value);
+        format!("{name}  {kind} {text}")
+    });
+    section(out, "metadata", metadata)?;
+    let tags = peer.tags.iter();
+    let tags =
+        tags.map(|(name, tag)| format!("{name}  {}, {}", tag.value(), ends(tag.expiry(), now)));
+    section(out, "tags", tags)?;
+    write_reputation(&peer.reputation, out, now)
+}
 
-    fn to_json(&self, peer: &PeerId) -> Value {
-        let public_key = self.public_key.as_ref().map(|key| {
-            let encoded = key.encode_protobuf();
-            json!({ "type": key.key_type().to_string(), "protobuf": Base64(&encoded) })
-        });
-        let metadata = self.metadata.iter().map(|(name, value)| {
-            let Shown { kind, text: _, json } = Shown::of(value);
-            json!({ "name": name, "type": kind, "value": json })
-        });
-        let tags = self.tags.iter().map(|(name, tag)| {
-            json!({ "name": name, "value": tag.value(), "expiry_ms": expiry_ms(tag.expiry()) })
-        });
-        let reputation = (self.reputation.requests() > 0).then_some(&self.reputation);
-        json!({
-            "peer": peer.to_string(),
-            "public_key": public_key,
-            "private_key": self.private_key,
-            "record_sequence": self.sequence,
-            "addresses": self.addresses.iter().map(address).collect::<Vec<_>>(),
-            "protocols": self.protocols,
-            "metadata": metadata.collect::<Vec<_>>(),
-            "tags": tags.collect::<Vec<_>>(),
-            "reputation": reputation,
-        })
+fn write_reputation(reputation: &Reputation, out: &mut Output, now: SystemTime) -> Result<()> {
+    if *reputation == Reputation::default() {
+        return Ok(());
     }
-
-    fn write(&self, out: &mut Output, peer: &PeerId, now: SystemTime) -> Result<()> {
-        out.line(format_args!("peer  {peer}"))?;
-        if let Some(key) = &self.public_key {
-            out.line(format_args!("public key  {}", key.key_type()))?;
-        }
-        if self.private_key {
-            out.line("private key  is stored")?;
-        }
-        if let Some(sequence) = self.sequence {
-            out.line(format_args!("signed record  number {sequence}"))?;
-        }
-        let addresses = self.addresses.iter().map(|address| {
-            let mut words = vec![ends(address.expiry(), now), address.source().to_string()];
-            words.extend(address.is_certified().then(|| "certified".to_owned()));
-            if address.failures() > 0 {
-                words.push(format!("dialed in vain {} times", address.failures()));
-            }
-            format!("{}  {}", address.addr(), words.join(", "))
-        });
-        section(out, "addresses", addresses)?;
-        section(out, "protocols", self.protocols.iter())?;
-        let metadata = self.metadata.iter().map(|(name, value)| {
-            let Shown { kind, text, json: _ } = Shown::of(value);
-            format!("{name}  {kind} {text}")
-        });
-        section(out, "metadata", metadata)?;
-        let tags = self.tags.iter();
-        let tags =
-            tags.map(|(name, tag)| format!("{name}  {}, {}", tag.value(), ends(tag.expiry(), now)));
-        section(out, "tags", tags)?;
-        self.write_reputation(out, now)
+    out.line("reputation")?;
+    let answered = human::count(reputation.successes());
+    let failed = human::count(reputation.failures());
+    out.line(format_args!("  answered {answered}, failed {failed}"))?;
+    if let Some(latency) = reputation.latency() {
+        out.line(format_args!("  answers after {}", human::time(latency)))?;
     }
-
-    fn write_reputation(&self, out: &mut Output, now: SystemTime) -> Result<()> {
-        let reputation = &self.reputation;
-        if reputation.requests() == 0 {
-            return Ok(());
-        }
-        out.line("reputation")?;
-        let answered = human::count(reputation.successes());
-        let failed = human::count(reputation.failures());
-        out.line(format_args!("  answered {answered}, failed {failed}"))?;
-        if let Some(latency) = reputation.latency() {
-            out.line(format_args!("  answers after {}", human::time(latency)))?;
-        }
-        if reputation.is_backed_off(now) {
-            out.line("  is left alone for now")?;
-        }
-        Ok(())
+    if reputation.is_backed_off(now) {
+        out.line("  is left alone for now")?;
     }
+    Ok(())
 }
 
 /// What a peer said of itself is not to steer a terminal.
