@@ -117,8 +117,8 @@ async fn import_addresses(
             report.expired += 1;
             continue;
         }
-        // Nobody says who said the others.
-        let source = if address.certified { AddressSource::Signed } else { AddressSource::Routing };
+        // Nobody says who said it; that the peer did is not believed of the row, but of the record below.
+        let source = AddressSource::Routing;
         row.add(&peer.peer, std::slice::from_ref(&address.addr), ttl, source, at);
     }
     let Some(ImportedEnvelope { bytes, .. }) = &peer.envelope else { return Ok(()) };

@@ -5,8 +5,8 @@ use std::time::SystemTime;
 
 use datastore::Clock;
 use futures::TryStreamExt;
-use peerstore::interop::{ImportedEnvelope, ImportedPeer};
-use peerstore::{PeerImportOptions, VerifiedRecord};
+use peerstore::interop::{ImportedAddress, ImportedEnvelope, ImportedPeer};
+use peerstore::{AddressSource, PeerImportOptions, VerifiedRecord};
 
 use crate::interop::fixture::{at_secs, hex, import, live, load, rows};
 use crate::support::{HOUR, SECOND, World, addrs, keypair, peer};
@@ -210,5 +210,36 @@ async fn py_s_own_record_is_verified_and_its_number_kept() {
         assert_eq!(known.latency(), imported.latency.filter(|latency| !latency.is_zero()));
     }
     assert_eq!(alone, 1, "that of the node itself, which stores no addresses of its own");
+    open.close().await;
+}
+
+#[tokio::test]
+async fn that_an_address_is_certified_is_believed_of_the_record_alone() {
+    let world = World::memory();
+    let open = world.open().await;
+    let record = VerifiedRecord::seal(&keypair(1), 7, &addrs(1)).unwrap();
+    let mut theirs = ImportedPeer::new(peer(1));
+    theirs.envelope = Some(ImportedEnvelope { bytes: record.envelope().clone(), sequence: None });
+    theirs.addresses = addrs(2)
+        .into_iter()
+        .map(|addr| ImportedAddress {
+            addr,
+            ttl: None,
+            expiry: None,
+            connected: false,
+            certified: true,
+            last_seen: None,
+        })
+        .collect();
+    for _ in 0..2 {
+        open.peers.import(&theirs, &PeerImportOptions::default()).await.unwrap();
+        let known = open.peers.addresses().get(&peer(1)).await.unwrap();
+        assert_eq!(known, addrs(2));
+        for address in known.entries() {
+            let listed = *address.addr() == addrs(1)[0];
+            let source = if listed { AddressSource::Signed } else { AddressSource::Routing };
+            assert_eq!((address.is_certified(), address.source()), (listed, source));
+        }
+    }
     open.close().await;
 }
