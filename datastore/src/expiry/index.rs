@@ -114,13 +114,18 @@ impl ExpiryIndex {
     /// which is logged; refuse it before.
     pub fn schedule(&self, key: &Key, before: Option<Expiry>, expiry: Expiry) -> Option<Op> {
         let floor = self.marks.floor();
-        // Before the floor, the sweep may have taken the entry away: with the record, or because the clock was
-        // ahead.
-        let has_entry = |before: Expiry| before <= expiry && before.as_millis() >= floor;
-        if expiry == Expiry::NEVER || before.is_some_and(has_entry) {
+        if expiry == Expiry::NEVER || before.is_some_and(|before| has_entry(before, expiry, floor))
+        {
             return None;
         }
         self.put(key, expiry.as_millis().max(floor))
+    }
+
+    /// Whether nothing has to be written with a record that expires at `before` and is to expire at `expiry`.
+    /// Who knows that, and keeps sweeps from the key until the commit has returned, needs no
+    /// [`writing`](Self::writing).
+    pub(crate) fn needs_nothing(&self, before: Expiry, expiry: Expiry) -> bool {
+        has_entry(before, expiry, self.marks.floor())
     }
 
     /// Begins to look for what is past `now`.
@@ -211,6 +216,13 @@ impl Drop for ExpiryWriting<'_> {
     fn drop(&mut self) {
         self.index.marks.let_go(self.hold);
     }
+}
+
+/// Whether the entry of a record that expires at `before` will do for one that expires at `expiry`.
+///
+/// Before the floor, the sweep may have taken it away: with the record, or because the clock was ahead.
+fn has_entry(before: Expiry, expiry: Expiry, floor: u64) -> bool {
+    before <= expiry && before.as_millis() >= floor
 }
 
 fn read_watermark(stored: &[u8]) -> Option<u64> {

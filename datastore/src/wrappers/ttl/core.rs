@@ -84,6 +84,12 @@ impl<S: Datastore> Core<S> {
             return self.below.commit(batch).await;
         }
         let _turn = self.turns.writer(keys(&batch)).await;
+        if let Known::Expiry(known) = known
+            && self.index.needs_nothing(known, expiry)
+        {
+            let Batch { ops, conditions, durability } = batch;
+            return self.commit_under(with_headers(ops, expiry), &conditions, durability).await;
+        }
         let puts: Vec<Key> = puts().cloned().collect();
         let before = self.expiries(&puts, known).await.map_err(not_applied)?;
         let _writing = self.index.writing();
