@@ -61,11 +61,13 @@ impl<S: Datastore> Core<S> {
     /// what it writes next comes after.
     async fn settle(
         &self,
-        due: Vec<Due>,
+        mut due: Vec<Due>,
         round: &mut ExpiryRound,
         report: &mut SweepReport,
     ) -> Result<()> {
         let capabilities = self.below.capabilities();
+        // Each is looked up, compared and removed: neighbours find what stores keep for several keys still at hand.
+        due.sort_by(|one, other| one.key().cmp(other.key()));
         let compares = capabilities.conditions == Conditions::AnyBatch;
         let mut turn = self.turns.nowhere();
         let (due, others): (Vec<_>, Vec<_>) = due.into_iter().partition(|due| turn.add(due.key()));
