@@ -43,6 +43,7 @@ pub mod percent;
 mod query;
 mod read;
 mod shared;
+pub mod units;
 mod wrappers;
 
 pub use adapters::{EntryStreamExt, FilterEntries, LimitEntries, SkipEntries};

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use datastore::units::{size, time};
 use datastore::{Error, ErrorKind, Key, Result};
 
 /// An option that URLs of a backend may have.
@@ -77,17 +78,17 @@ impl Options {
         range: RangeInclusive<Duration>,
     ) -> Result<Option<Duration>> {
         let Some(text) = self.get(name) else { return Ok(None) };
-        let time = parse_time(text).filter(|time| range.contains(time));
+        let time = time::parse(text).filter(|time| range.contains(time));
         let write = || {
             let (start, end) = (range.start(), range.end());
-            format!("write a time such as `30s`, `500ms`, `5m`, from {start:?} to {end:?}")
+            format!("write {}, from {start:?} to {end:?}", time::FORMS)
         };
         Ok(Some(time.ok_or_else(|| refused(name, text, &write()))?))
     }
 
     pub(crate) fn size(&self, name: &str) -> Result<Option<u64>> {
         let Some(text) = self.get(name) else { return Ok(None) };
-        let size = parse_size(text).ok_or_else(|| refused(name, text, SIZES))?;
+        let size = size::parse(text).ok_or_else(|| refused(name, text, &sizes()))?;
         Ok(Some(size))
     }
 
@@ -96,9 +97,9 @@ impl Options {
         match self.get(name) {
             None => Ok(None),
             Some("off") => Ok(Some(None)),
-            Some(text) => match parse_size(text) {
+            Some(text) => match size::parse(text) {
                 Some(size) => Ok(Some(Some(size))),
-                None => Err(refused(name, text, &format!("{SIZES}, or `off`"))),
+                None => Err(refused(name, text, &format!("{}, or `off`", sizes()))),
             },
         }
     }
@@ -112,33 +113,8 @@ impl Options {
     }
 }
 
-const SIZES: &str = "write a size such as `64MiB`, `512KiB`, `2GiB` or a number of bytes";
-
-fn parse_size(text: &str) -> Option<u64> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let factor: u64 = match unit {
-        "" | "B" => 1,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        "TiB" => 1 << 40,
-        _ => return None,
-    };
-    number.parse::<u64>().ok()?.checked_mul(factor)
-}
-
-fn parse_time(text: &str) -> Option<Duration> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let factor: u64 = match unit {
-        "ms" => 1,
-        "" | "s" => 1000,
-        "m" => 60 * 1000,
-        "h" => 60 * 60 * 1000,
-        _ => return None,
-    };
-    number.parse::<u64>().ok()?.checked_mul(factor).map(Duration::from_millis)
+fn sizes() -> String {
+    format!("write {}", size::FORMS)
 }
 
 /// Of options whose values may be shown.
