@@ -35,5 +35,6 @@ mod write_behind;
 mod write_behind_below;
 mod write_behind_conditions;
 mod write_behind_failures;
+mod write_behind_order;
 mod write_behind_pages;
 mod write_behind_pressure;

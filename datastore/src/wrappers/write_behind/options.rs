@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use crate::Key;
+
 /// When a [`WriteBehind`](super::WriteBehind) flushes, how much it holds, and how patient it is.
 ///
 /// Bytes are those of keys and values. A limit of 0 keys or bytes is allowed: it holds nothing back.
@@ -32,6 +34,11 @@ pub struct WriteBehindOptions {
     pub min_backoff: Duration,
     /// Longest pause after a flush that failed.
     pub max_backoff: Duration,
+    /// Below which keys there are indexes: entries by which records that lie elsewhere are found. Where batches of the
+    /// store below are not atomic, a flush puts entries before it writes records, and deletes entries after that:
+    /// wherever it ends, no record is there without the entry that was written with it or before. It is up to four
+    /// commits then, each begun once the one before has landed.
+    pub indexes: Vec<Key>,
 }
 
 impl Default for WriteBehindOptions {
@@ -45,6 +52,7 @@ impl Default for WriteBehindOptions {
             max_wait: Duration::from_secs(60),
             min_backoff: Duration::from_millis(100),
             max_backoff: Duration::from_secs(30),
+            indexes: Vec::new(),
         }
     }
 }

@@ -2,22 +2,35 @@ use std::collections::BTreeSet;
 
 use crate::{Batch, Datastore, Error, ErrorKind, Key, Op, Partial, Result};
 
+/// Why a batch, or a part of it, was not committed.
+pub(super) struct Failed {
+    pub(super) error: Error,
+    /// Whether all that did not land was refused for what it is: everything else did.
+    pub(super) only_refused: bool,
+}
+
 /// Commits a batch; where the store below is best-effort and refuses some of it for what it is (a key whose
 /// name gets too long once it is encoded), all the rest.
 ///
 /// Such an operation would hold up everything behind it for ever. What is refused is found by halving:
 /// a store checks a batch before it writes any of it, so that the halves cost little.
-pub(super) async fn commit_what_is_taken(below: &impl Datastore, batch: Batch) -> Result<()> {
-    if below.capabilities().atomic_batches || batch.ops.len() < 2 {
-        return below.commit(batch).await;
+pub(super) async fn commit_what_is_taken(
+    below: &impl Datastore,
+    batch: Batch,
+) -> Result<(), Failed> {
+    let whole = below.capabilities().atomic_batches || batch.ops.len() < 2;
+    let ops = if whole { Vec::new() } else { batch.ops.clone() };
+    let durability = batch.durability;
+    let Err(error) = below.commit(batch).await else { return Ok(()) };
+    let only_refused = is_refusal(&error);
+    if whole || !only_refused {
+        return Err(Failed { error, only_refused });
     }
-    match below.commit(batch.clone()).await {
-        Err(refused) if is_refusal(&refused) => Err(commit_in_parts(below, batch, refused).await),
-        result => result,
-    }
+    Err(commit_in_parts(below, Batch { ops, durability, ..Batch::new() }, error).await)
 }
 
-async fn commit_in_parts(below: &impl Datastore, batch: Batch, mut why: Error) -> Error {
+async fn commit_in_parts(below: &impl Datastore, batch: Batch, mut why: Error) -> Failed {
+    let mut only_refused = true;
     let mut failed: BTreeSet<Key> = batch.ops.iter().map(|op| op.key().clone()).collect();
     let mut landed = Vec::new();
     let mut parts = halves(batch.ops);
@@ -29,6 +42,7 @@ async fn commit_in_parts(below: &impl Datastore, batch: Batch, mut why: Error) -
                 if !is_refusal(&error) {
                     // It cannot write now, whatever it is given.
                     parts.clear();
+                    only_refused = false;
                 } else if ops.len() > 1 {
                     parts.extend(halves(ops));
                 }
@@ -43,10 +57,11 @@ async fn commit_in_parts(below: &impl Datastore, batch: Batch, mut why: Error) -
         }
     }
     if landed.is_empty() {
-        return why;
+        return Failed { error: why, only_refused };
     }
     let failed = failed.into_iter().collect();
-    Error::partial_commit(Partial { landed, failed }).with_source(why)
+    let error = Error::partial_commit(Partial { landed, failed }).with_source(why);
+    Failed { error, only_refused }
 }
 
 fn is_refusal(error: &Error) -> bool {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::FutureExt;
 use futures::future::join_all;
 
-use super::refusals::commit_what_is_taken;
+use super::order::write_in_order;
 use super::shared::Shared;
 use super::state::tell;
 use super::steps::{Next, Pass};
@@ -17,10 +17,11 @@ use crate::{Batch, Condition, Datastore, Error, ErrorKind, Outcome, Page, Query,
 /// What is below may need a runtime: it is called as the contract says that it can be, without one. A
 /// panic of it is an error of that call.
 pub(super) async fn run(below: &impl Datastore, shared: &Shared) -> Option<Arc<Error>> {
+    let indexes = shared.state().options.indexes.clone();
     loop {
         match shared.next().await {
             Next::Flush(batch, flush) => {
-                let result = guarded(commit_what_is_taken(below, batch)).await;
+                let result = guarded(write_in_order(below, batch, &indexes)).await;
                 let atomic = below.capabilities().atomic_batches;
                 shared.state().end_flush(flush, result, atomic, shared.now());
             }
