@@ -27,6 +27,7 @@ mod session;
 mod tags;
 mod transfer;
 mod update;
+mod write_behind;
 
 pub use address::{Address, AddressSource, AddressStream, AddressTtl, Addresses};
 pub use books::{
@@ -46,3 +47,4 @@ pub use reputation::{BootstrapCandidate, Reputation};
 pub use tags::Tag;
 pub use transfer::{PeerImport, PeerImportOptions};
 pub use update::PeerUpdate;
+pub use write_behind::{PeerWriteBehind, WriteBehindMode};

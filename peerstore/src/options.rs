@@ -1,10 +1,15 @@
 use std::time::Duration;
 
+use datastore::units::{size, time};
 use serde::{Deserialize, Serialize};
 
 use crate::limits::Limits;
+use crate::write_behind::PeerWriteBehind;
 
 /// How a peerstore is opened.
+///
+/// In configuration, fields that are left out are as [`default`](Self::default), those that are not known are refused,
+/// times are texts such as `10m`, and sizes such as `64MiB`.
 ///
 /// # Examples
 /// ```
@@ -18,6 +23,7 @@ use crate::limits::Limits;
 #[non_exhaustive]
 pub struct PeerstoreOptions {
     /// Bytes of memory for rows; 0 keeps none, and each read asks the datastore.
+    #[serde(with = "size")]
     pub cache_bytes: u64,
     /// Events that a subscriber may be behind before it loses the oldest.
     pub event_capacity: usize,
@@ -25,9 +31,12 @@ pub struct PeerstoreOptions {
     pub limits: Limits,
     /// How long after a signed record was taken an older one is still refused, whatever became of the
     /// addresses.
+    #[serde(with = "time")]
     pub watermark_ttl: Duration,
     /// When expired rows are removed.
     pub gc: GcOptions,
+    /// Whether changes are gathered and written later.
+    pub write_behind: PeerWriteBehind,
     /// Whether private keys may be written to a store that is not on this machine. A store that promises
     /// no atomic batches counts as remote.
     pub private_keys_on_remote_stores: bool,
@@ -41,6 +50,7 @@ pub struct GcOptions {
     /// What starts a collection.
     pub strategy: GcStrategy,
     /// Time between two collections in the background.
+    #[serde(with = "time")]
     pub interval: Duration,
     /// Rows that a collection looks at in one batch.
     pub page: usize,
@@ -81,6 +91,7 @@ impl Default for PeerstoreOptions {
             // As long as a provider record is believed: what signed records are spread with.
             watermark_ttl: Duration::from_secs(48 * 3600),
             gc: GcOptions::default(),
+            write_behind: PeerWriteBehind::default(),
             private_keys_on_remote_stores: false,
         }
     }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use datastore::{Clock, Datastore, ExpirySweeper, Result, SystemClock};
+use datastore::{Clock, Datastore, ExpirySweeper, PendingWrites, Result, SystemClock, WriteBehind};
 use futures::Stream;
 use libp2p_identity::PeerId;
 
@@ -258,11 +258,31 @@ impl Peerstore {
         gc::collect(self.core()).await
     }
 
-    /// Makes all that was acknowledged durable and ends the peerstore: afterwards every call answers
-    /// [`Closed`](datastore::ErrorKind::Closed), and streams end. The datastore stays open: who opened it closes it.
+    /// Writes what was [gathered](PeerstoreOptions::write_behind); where nothing is gathered, it does nothing.
     ///
     /// # Errors
-    /// As [`Datastore::sync`]; it is closed all the same.
+    /// What the flush failed with, as the source; what was not written is kept, and tried again.
+    pub async fn flush(&self) -> Result<()> {
+        self.core().check_open()?;
+        match self.core().gathered() {
+            Some(gathered) => gathered.flush().await,
+            None => Ok(()),
+        }
+    }
+
+    /// How much is [gathered](PeerstoreOptions::write_behind) and not written yet, and how often writing it failed;
+    /// `None` where nothing is gathered.
+    pub fn pending_writes(&self) -> Option<PendingWrites> {
+        self.core().gathered().map(WriteBehind::pending)
+    }
+
+    /// Writes what was [gathered](PeerstoreOptions::write_behind), makes all that was acknowledged durable and ends the
+    /// peerstore: afterwards every call answers [`Closed`](datastore::ErrorKind::Closed), and streams end. The
+    /// datastore stays open: who opened it closes it.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush) and [`Datastore::sync`]; it is closed all the same, and what was gathered and not
+    /// written is lost. Who would rather wait for a store that cannot be reached flushes before.
     pub async fn close(&self) -> Result<()> {
         if !self.core().shut() {
             return Ok(());
@@ -271,7 +291,10 @@ impl Peerstore {
             collector.stop().await;
         }
         self.core().events().end();
-        self.core().store().sync().await
+        match self.core().gathered() {
+            Some(gathered) => gathered.close().await,
+            None => self.core().store().sync().await,
+        }
     }
 
     pub(crate) fn core(&self) -> &Core {

@@ -19,11 +19,15 @@ use crate::layout::{self, Book};
 use crate::options::PeerstoreOptions;
 use crate::row::Row;
 use crate::session::Session;
+use crate::write_behind::Gathered;
 
 /// An open peerstore: what all its handles share.
 #[derive(Debug)]
 pub(crate) struct Core {
+    /// What is read and written: `gathered`, if there is one, over the store that was given.
     store: Arc<dyn Datastore>,
+    gathered: Option<Arc<Gathered>>,
+    /// Those of the store that was given.
     capabilities: Capabilities,
     options: PeerstoreOptions,
     clock: Arc<dyn Clock>,
@@ -43,16 +47,23 @@ impl Core {
         clock: Arc<dyn Clock>,
         options: PeerstoreOptions,
     ) -> Result<Self> {
+        let capabilities = store.capabilities();
+        let gathered = options.write_behind.over(&store, &clock);
+        let store = match &gathered {
+            Some(gathered) => Arc::clone(gathered) as Arc<dyn Datastore>,
+            None => store,
+        };
         let index = ExpiryIndex::open(&store, layout::EXPIRY).await?;
         let session = Session::begin(Expiry::at(clock.now()))?;
         Ok(Self {
-            capabilities: store.capabilities(),
+            capabilities,
             caches: Caches::new(options.cache_bytes),
             events: Events::new(options.event_capacity),
             locks: PeerLocks::new(),
             collecting: async_lock::Mutex::new(()),
             closed: AtomicBool::new(false),
             store,
+            gathered,
             options,
             clock,
             session,
@@ -173,6 +184,11 @@ impl Core {
 
     pub(crate) fn store(&self) -> &Arc<dyn Datastore> {
         &self.store
+    }
+
+    /// What changes are gathered in, if they are.
+    pub(crate) fn gathered(&self) -> Option<&Gathered> {
+        self.gathered.as_deref()
     }
 
     pub(crate) fn options(&self) -> &PeerstoreOptions {

@@ -10,8 +10,8 @@ use libp2p_identity::{Keypair, PeerId, PublicKey};
 use multiaddr::Multiaddr;
 use multihash::Multihash;
 use object_store::aws::AmazonS3Builder;
-use peerstore::{GcStrategy, Peerstore, PeerstoreOptions};
-use s3_testing::S3Server;
+use peerstore::{GcStrategy, Peerstore, PeerstoreOptions, WriteBehindMode};
+use s3_testing::{Credentials, RealServer, S3Server};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
@@ -29,7 +29,13 @@ pub(crate) struct World {
 enum Kind {
     Memory(Arc<MemoryDatastore>),
     Fjall(TempDir),
-    S3(S3Server),
+    S3(Box<Remote>),
+}
+
+/// A bucket, and the server in this process that has it, if it is there.
+struct Remote {
+    bucket: AmazonS3Builder,
+    _server: Option<S3Server>,
 }
 
 /// An open peerstore, and the handle below it.
@@ -59,21 +65,38 @@ impl World {
         self
     }
 
-    /// Every kind of datastore, with a cache and without.
+    /// Object storage, of a server in this process.
+    pub(crate) fn s3() -> Self {
+        let server = S3Server::start();
+        let bucket =
+            client(&server.endpoint(), server.bucket(), server.region(), server.credentials());
+        Self::of(Kind::S3(Box::new(Remote { bucket, _server: Some(server) })))
+    }
+
+    /// Object storage, of the server that the environment names.
+    fn real() -> Option<Self> {
+        let server = RealServer::from_env()?;
+        let bucket =
+            client(server.endpoint(), server.bucket(), server.region(), server.credentials());
+        Some(Self::of(Kind::S3(Box::new(Remote { bucket, _server: None }))))
+    }
+
+    /// Every kind of datastore, with a cache and without, with changes that are gathered and with such that are not.
     pub(crate) fn all() -> Vec<Self> {
-        let kinds = || {
-            let s3 = || Self::of(Kind::S3(S3Server::start()));
-            [Self::memory(), Self::fjall(), s3()]
-        };
+        let kinds = || [Self::memory(), Self::fjall(), Self::s3()].into_iter().chain(Self::real());
         let uncached = kinds().map(|world| world.with(|options| options.cache_bytes = 0));
-        kinds().into_iter().chain(uncached).collect()
+        let turned = [
+            Self::fjall().with(|options| options.write_behind.mode = WriteBehindMode::On),
+            Self::s3().with(|options| options.write_behind.mode = WriteBehindMode::Off),
+        ];
+        kinds().chain(uncached).chain(turned).collect()
     }
 
     pub(crate) async fn open(&self) -> Open {
         let (store, keeps): (Arc<dyn Datastore>, _) = match &self.kind {
             Kind::Memory(store) => (Arc::clone(store) as Arc<dyn Datastore>, true),
             Kind::Fjall(dir) => (Arc::new(FjallDatastore::open(dir.path()).await.unwrap()), false),
-            Kind::S3(server) => (Arc::new(object_storage(server).await), false),
+            Kind::S3(remote) => (Arc::new(object_storage(&remote.bucket).await), false),
         };
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
         let options = self.options.clone();
@@ -83,6 +106,12 @@ impl World {
 }
 
 impl Open {
+    /// The store below, with all that was changed.
+    pub(crate) async fn below(&self) -> &Arc<dyn Datastore> {
+        self.peers.flush().await.unwrap();
+        &self.store
+    }
+
     /// Closes the peerstore and what is below it, as a node does when it stops.
     pub(crate) async fn close(self) {
         self.peers.close().await.unwrap();
@@ -92,16 +121,18 @@ impl Open {
     }
 }
 
-async fn object_storage(server: &S3Server) -> datastore_s3::ObjectDatastore {
-    let credentials = server.credentials();
-    let s3 = AmazonS3Builder::new()
-        .with_endpoint(server.endpoint())
-        .with_bucket_name(server.bucket())
-        .with_region(server.region())
-        .with_access_key_id(&credentials.access_key)
-        .with_secret_access_key(&credentials.secret_key);
+fn client(endpoint: &str, bucket: &str, region: &str, user: &Credentials) -> AmazonS3Builder {
+    AmazonS3Builder::new()
+        .with_endpoint(endpoint)
+        .with_bucket_name(bucket)
+        .with_region(region)
+        .with_access_key_id(&user.access_key)
+        .with_secret_access_key(&user.secret_key)
+}
+
+async fn object_storage(bucket: &AmazonS3Builder) -> datastore_s3::ObjectDatastore {
     let options = ObjectOptions::new().prefix("peers").access(Access::Shared);
-    options.open(Bucket::s3(s3).unwrap()).await.unwrap()
+    options.open(Bucket::s3(bucket.clone()).unwrap()).await.unwrap()
 }
 
 /// The key of the n-th peer.

@@ -87,12 +87,13 @@ async fn a_watermark_ends_at_its_time_and_leaves_nothing() {
         let newer = record(1, 2, &addrs(1));
         open.peers.addresses().consume(newer.envelope().clone(), HOUR).await.unwrap();
         open.peers.remove(&peer(1)).await.unwrap();
-        let rows = || open.store.count(Query::descendants(key!("/peers")));
-        assert!(rows().await.unwrap() > 0);
+        let rows = open.below().await.count(Query::descendants(key!("/peers")));
+        assert!(rows.await.unwrap() > 0);
         world.clock.advance(2 * HOUR);
         open.peers.collect().await.unwrap();
         let left: Vec<_> = open
-            .store
+            .below()
+            .await
             .query_keys(Query::descendants(key!("/peers/addrs")))
             .try_collect()
             .await

@@ -25,7 +25,7 @@ async fn what_has_expired_goes_part_by_part() {
             assert_eq!((report.trimmed, report.removed), (trimmed, removed), "hour {hour}");
             assert_eq!(open.peers.collect().await.unwrap().due, 0, "nothing is due twice");
         }
-        let rows = open.store.query_keys(Query::descendants(key!("/peers/addrs")));
+        let rows = open.below().await.query_keys(Query::descendants(key!("/peers/addrs")));
         assert!(rows.try_collect::<Vec<_>>().await.unwrap().is_empty());
         open.close().await;
     }
@@ -42,7 +42,7 @@ async fn a_lifetime_that_grew_is_looked_at_again_when_it_ends() {
         }
         let entries = Query::descendants(key!("/peers/expiry"));
         assert!(
-            open.store.count(entries).await.unwrap() <= 2,
+            open.below().await.count(entries).await.unwrap() <= 2,
             "one entry, and the sweep's own row"
         );
         world.clock.advance(HOUR - 10 * MINUTE);

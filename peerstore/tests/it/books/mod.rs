@@ -2,6 +2,7 @@ mod addresses;
 mod certified;
 mod collecting;
 mod events;
+mod gathered;
 mod keys;
 mod metadata;
 mod migrating;

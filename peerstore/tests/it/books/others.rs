@@ -53,7 +53,8 @@ async fn removing_a_peer_leaves_nothing_of_it_and_all_of_the_others() {
             format!("b{}", data_encoding::BASE32_NOPAD.encode(&cid).to_lowercase())
         };
         let rows = async |n| {
-            let all: Vec<_> = open.store.query_keys(Query::all()).try_collect().await.unwrap();
+            let all: Vec<_> =
+                open.below().await.query_keys(Query::all()).try_collect().await.unwrap();
             let of = all.iter().filter(|key| key.to_string().contains(&text(n)));
             of.filter(|key| !key.to_string().starts_with("/peers/expiry/")).count()
         };
@@ -65,7 +66,8 @@ async fn removing_a_peer_leaves_nothing_of_it_and_all_of_the_others() {
         // What the index still has of it is settled when it is due.
         world.clock.advance(HOUR);
         open.peers.collect().await.unwrap();
-        assert!(open.store.count(Query::descendants(key!("/peers/expiry"))).await.unwrap() <= 1);
+        let entries = open.below().await.count(Query::descendants(key!("/peers/expiry")));
+        assert!(entries.await.unwrap() <= 1);
         open.close().await;
     }
 }
@@ -222,7 +224,7 @@ async fn forgetting_a_peer_takes_its_rows_out_of_quarantine() {
         let id = peer(1);
         open.peers.protocols().add(&id, &["/a"]).await.unwrap();
         let rows = Query::descendants(key!("/peers/protos"));
-        let row = open.store.query_keys(rows).try_next().await.unwrap().unwrap();
+        let row = open.below().await.query_keys(rows).try_next().await.unwrap().unwrap();
         open.peers.close().await.unwrap();
         open.store.put(&row, "garbage").await.unwrap();
         let options = world.options.clone();
@@ -230,9 +232,11 @@ async fn forgetting_a_peer_takes_its_rows_out_of_quarantine() {
         let store = std::sync::Arc::clone(&open.store);
         let peers = peerstore::Peerstore::open_with(store, clock, options).await.unwrap();
         peers.protocols().remove(&id, &["/a"]).await.unwrap();
+        peers.flush().await.unwrap();
         let aside = Query::descendants(key!("/peers/quarantine"));
         assert_eq!(open.store.count(aside.clone()).await.unwrap(), 1);
         peers.forget(&id).await.unwrap();
+        peers.flush().await.unwrap();
         assert_eq!(open.store.count(aside).await.unwrap(), 0);
         peers.close().await.unwrap();
         open.close().await;

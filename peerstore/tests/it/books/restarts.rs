@@ -51,7 +51,8 @@ async fn what_was_connected_when_the_process_ended_is_recently_connected() {
         world.clock.advance(recently);
         assert!(open.peers.addresses().get(&peer(1)).await.unwrap().is_empty());
         open.peers.collect().await.unwrap();
-        assert_eq!(open.store.count(Query::descendants(key!("/peers/addrs"))).await.unwrap(), 0);
+        let rows = open.below().await.count(Query::descendants(key!("/peers/addrs")));
+        assert_eq!(rows.await.unwrap(), 0);
         open.close().await;
     }
 }
@@ -109,7 +110,7 @@ async fn a_damaged_row_goes_into_quarantine_and_hides_nothing() {
         let foreign = key!("/peers/addrs/not-a-peer");
         let damaged = datastore::Key::new(format!("/peers/addrs/{}", text(1))).unwrap();
         open.peers.addresses().add(&peer(2), &addrs(1), HOUR).await.unwrap();
-        open.store.put(&damaged, "garbage").await.unwrap();
+        open.below().await.put(&damaged, "garbage").await.unwrap();
         open.store.put(&foreign, "of somebody else").await.unwrap();
         assert!(open.peers.addresses().get(&peer(1)).await.unwrap().is_empty());
         let all = open.peers.peers().try_collect::<Vec<_>>().await.unwrap();
@@ -117,7 +118,7 @@ async fn a_damaged_row_goes_into_quarantine_and_hides_nothing() {
         // A read of object storage leaves it to a change to set the row aside.
         open.peers.addresses().clear(&peer(1)).await.unwrap();
         let aside = datastore::Key::new(format!("/peers/quarantine/addrs/{}/1", text(1))).unwrap();
-        assert_eq!(open.store.get(&aside).await.unwrap().as_deref(), Some(&b"garbage"[..]));
+        assert_eq!(open.below().await.get(&aside).await.unwrap().as_deref(), Some(&b"garbage"[..]));
         assert!(!open.store.has(&damaged).await.unwrap());
         assert!(open.store.has(&foreign).await.unwrap());
         open.peers.addresses().add(&peer(1), &addrs(1), HOUR).await.unwrap();
@@ -133,7 +134,7 @@ async fn every_damaged_row_of_a_key_is_kept_apart_and_so_many_at_most() {
         let row = |book: &str| datastore::Key::new(format!("/peers/{book}/{}", text(1))).unwrap();
         let aside = async |book: &str| {
             let below = row(&format!("quarantine/{book}"));
-            let rows = open.store.query(Query::descendants(below)).try_collect::<Vec<_>>().await;
+            let rows = open.below().await.query(Query::descendants(below)).try_collect::<Vec<_>>().await;
             let mut values: Vec<_> =
                 rows.unwrap().iter().map(|row| row.value().unwrap().to_vec()).collect();
             values.sort();
