@@ -11,7 +11,11 @@
 #[path = "../../fuzz/src/lib.rs"]
 mod bodies;
 mod books;
+mod child;
 mod hostile_memory;
 mod interop;
+mod kill;
+mod plan;
+mod random;
 mod records;
 mod support;

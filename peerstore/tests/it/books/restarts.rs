@@ -134,7 +134,8 @@ async fn every_damaged_row_of_a_key_is_kept_apart_and_so_many_at_most() {
         let row = |book: &str| datastore::Key::new(format!("/peers/{book}/{}", text(1))).unwrap();
         let aside = async |book: &str| {
             let below = row(&format!("quarantine/{book}"));
-            let rows = open.below().await.query(Query::descendants(below)).try_collect::<Vec<_>>().await;
+            let rows =
+                open.below().await.query(Query::descendants(below)).try_collect::<Vec<_>>().await;
             let mut values: Vec<_> =
                 rows.unwrap().iter().map(|row| row.value().unwrap().to_vec()).collect();
             values.sort();
