@@ -6,6 +6,8 @@ mod help;
 mod open;
 mod opened;
 mod options;
+#[cfg(feature = "peers")]
+mod peers;
 mod place;
 mod redact;
 mod relation;
@@ -14,6 +16,8 @@ mod store_url;
 pub use config::{Config, OptionValue};
 pub use help::url_help;
 pub use open::open;
+#[cfg(feature = "peers")]
+pub use peers::{OpenPeers, PeersConfig, PeersPreset};
 pub use redact::redacted;
 pub use relation::{Relation, relation, same_store};
 pub use store_url::StoreUrl;

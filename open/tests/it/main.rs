@@ -10,6 +10,7 @@
 mod buckets;
 mod config;
 mod opening;
+mod peers;
 mod redaction;
 mod relations;
 mod urls;
