@@ -22,6 +22,7 @@ mod measuring;
 mod peers;
 mod peers_main_job;
 mod pipes;
+mod readme;
 mod real_input;
 mod signals;
 mod text;

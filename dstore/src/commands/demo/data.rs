@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use datastore::{Key, key};
 
-use super::BLOCK_SIZE;
+use super::records::BLOCK_SIZE;
 
-pub(super) fn peer(number: u64) -> datastore::Result<Key> {
-    key!("/peers/addrs").child_encoded(bytes_of(number, 20))
+pub(super) fn record(number: u64) -> datastore::Result<Key> {
+    key!("/providers").child_encoded(bytes_of(number, 20))
 }
 
 pub(super) fn addresses(number: u64) -> Bytes {

@@ -29,6 +29,7 @@ tells; go-libp2p's pstoreds, four generations of js-libp2p and py-libp2p's persi
 are bytes: as JSON lines, `addr:%00%24…`.
 Addresses and tags end when they would have ended there: those that have are counted, and not taken. Signed \
 records are verified. What is known of a peer already stays. One commit a peer; the peers of the file are held in memory.
+Over object storage peers are written many at a time: they are there once the command has ended. \
 Each peer is printed with the addresses that it has now, those that had expired, and how many protocols, entries \
 of metadata and tags were read. What was left out is named on standard error, or with --json among the lines.
 Exit code 6 if anything was left out that cannot be read or is refused; the rest is there. Private keys that were \
@@ -64,7 +65,11 @@ impl Import {
         let mut import = Taking { into, private_keys, ttl, sums };
         let progress = Progress::of_peers("importing");
         for peer in peers {
-            import.take(peer, context).await?;
+            if let Err(failure) = import.take(peer, context).await {
+                // Those before it, which may be gathered; what it failed with says more than what this may.
+                let _unused = import.into.close().await;
+                return Err(failure);
+            }
             progress.set(Copied { entries: import.sums.peers, bytes: 0 });
         }
         drop(progress);
@@ -74,7 +79,10 @@ impl Import {
     }
 }
 
-async fn read(input: Box<dyn std::io::Read + Send>, format: Option<Format>) -> Result<Imported> {
+pub(in crate::commands) async fn read(
+    input: Box<dyn std::io::Read + Send>,
+    format: Option<Format>,
+) -> Result<Imported> {
     let mut rows = rows::read(input, format)?;
     let (mut importer, mut read) = (Importer::new(), Copied::default());
     let progress = Progress::open_ended("reading");

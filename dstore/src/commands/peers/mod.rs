@@ -14,6 +14,7 @@ mod stats;
 mod value;
 
 use clap::{Args, Subcommand};
+pub(super) use import::read;
 
 use super::Context;
 use crate::exit::Exit;
