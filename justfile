@@ -16,14 +16,16 @@ test:
 # The tests of object storage that want a real server, which is installed and started for them.
 s3-real:
     cargo test --no-run --workspace --locked
-    scripts/ceph-rgw run env REQUIRE_S3_SERVER=1 just s3-tests real
+    scripts/ceph-rgw run env REQUIRE_S3_SERVER=1 just s3-tests
 
 # The tests against the server that the environment names.
 [private]
-s3-tests filter:
-    cargo test --locked -p datastore-s3-testing --test it
-    cargo test --locked -p datastore-s3 --test conformance --test it -- {{ filter }}
-    cargo test --locked -p datastore-cli --test it -- real_server
+s3-tests:
+    scripts/workspace-test s3-testing/tests/it/main.rs
+    scripts/workspace-test datastore-s3/tests/conformance.rs real
+    scripts/workspace-test datastore-s3/tests/it/main.rs real
+    scripts/workspace-test peerstore/tests/it/main.rs books::
+    scripts/workspace-test dstore/tests/it/main.rs real_server
 
 # The code is formatted.
 fmt:
@@ -56,6 +58,10 @@ fuzz seconds="10" target="":
 # Kills a writing process this many times and looks for what was lost.
 kills times="1000":
     KILLS={{ times }} cargo test --release --locked -p datastore-fjall --test it kill -- --nocapture
+
+# Kills a process that changes peers this many times and looks for what was lost.
+peer-kills times="200":
+    PEER_KILLS={{ times }} cargo test --locked -p peerstore --test it kill -- --nocapture
 
 # Ratios to the raw engine in one run; also written to target/ratios.json.
 bench *args:
