@@ -1,5 +1,8 @@
-use std::path::PathBuf;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use datastore::{Datastore, ErrorKind};
 use datastore_open::StoreUrl;
@@ -124,7 +127,7 @@ impl Stores {
         }
         for directory in directories {
             let failed = |error| Failure::io("cannot remove the temporary directory", error);
-            result = result.and(directory.close().map_err(failed));
+            result = result.and(remove_directory(&directory.keep()).await.map_err(failed));
         }
         result
     }
@@ -133,3 +136,20 @@ impl Stores {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// Removes a directory; again for some time while there is something new in it: where a command was interrupted, a
+/// store in it may just be opening.
+async fn remove_directory(directory: &Path) -> io::Result<()> {
+    for _ in 0..TRIES {
+        match fs::remove_dir_all(directory) {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
+                tokio::time::sleep(BETWEEN).await;
+            }
+            ended => return ended,
+        }
+    }
+    fs::remove_dir_all(directory)
+}
+
+const TRIES: u32 = 100;
+const BETWEEN: Duration = Duration::from_millis(20);
