@@ -87,6 +87,10 @@ s3-memory *args:
 gc-memory *args:
     cargo run --release --locked -p datastore-benches --bin gc_memory -- {{ args }}
 
+# A million hostile peers, with a thousand addresses each, beside proven ones.
+hostile-peers *args:
+    cargo run --release --locked -p datastore-benches --bin hostile_peers -- {{ args }}
+
 # Peak memory of a scan of many keys.
 scan-memory *args:
     cargo run --release --locked -p datastore-benches --bin scan_memory -- {{ args }}

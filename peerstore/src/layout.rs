@@ -62,7 +62,7 @@ pub(crate) const METADATA: Key = key!("/peers/metadata");
 pub(crate) const EXPIRY: Key = key!("/peers/expiry");
 
 /// Rows that could not be read, under the key that they had: `/peers/quarantine/…`.
-const QUARANTINE: Key = key!("/peers/quarantine");
+pub(crate) const QUARANTINE: Key = key!("/peers/quarantine");
 
 /// The state of the peerstore itself: `/peers/self/…`.
 pub(crate) const OWN: Key = key!("/peers/self");

@@ -4,7 +4,9 @@ mod access;
 mod address;
 mod books;
 mod cbor;
+mod census;
 mod events;
+mod evict;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod gc;
@@ -18,6 +20,7 @@ mod migration;
 mod options;
 mod peer;
 mod peerstore;
+mod persistence;
 mod protocols;
 mod query;
 mod record;
@@ -33,12 +36,13 @@ pub use address::{Address, AddressSource, AddressStream, AddressTtl, Addresses};
 pub use books::{
     AddressBook, KeyBook, MetadataBook, OwnRecord, ProtocolBook, ReputationBook, TagBook,
 };
+pub use census::PeerCounts;
 pub use events::{Lagged, PeerEvent, PeerEvents};
-pub use gc::GcReport;
+pub use gc::{GcReport, GcStats};
 pub use limits::Limits;
 pub use metadata::MetadataValue;
 pub use migration::{PeerCopied, PeerCopyOptions, PeersCopied};
-pub use options::{GcOptions, GcStrategy, PeerstoreOptions};
+pub use options::{GcOptions, GcStrategy, PeerstoreOptions, Persistence};
 pub use peer::Peer;
 pub use peerstore::Peerstore;
 pub use query::{PeerCursor, PeerOrder, PeerPage, PeerQuery};

@@ -37,9 +37,33 @@ pub struct PeerstoreOptions {
     pub gc: GcOptions,
     /// Whether changes are gathered and written later.
     pub write_behind: PeerWriteBehind,
+    /// Which peers are written to the datastore.
+    pub persistence: Persistence,
     /// Whether private keys may be written to a store that is not on this machine. A store that promises
     /// no atomic batches counts as remote.
     pub private_keys_on_remote_stores: bool,
+}
+
+/// Which peers are written to the datastore.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Persistence {
+    /// All.
+    #[default]
+    All,
+    /// Those alone that have proven themselves: of which a request was answered
+    /// ([`ReputationBook::succeeded`](crate::ReputationBook::succeeded)); and those whose private key is kept. So what anybody
+    /// can say of peers costs no disk.
+    ///
+    /// All peers are in memory, the others nowhere else: [`Limits::peers`] says how much memory that may take, and opening
+    /// reads all that is stored. With the first answer all that is known of the peer is written, in one commit, and from
+    /// then on every change of it, until it is removed, or nothing is left of it.
+    ///
+    /// **A restart keeps** the peers that are written, with all that was known of them, and the node's own record with its sequence
+    /// number. It forgets all others: their addresses, keys, protocols, metadata, tags, failed requests, and which of their signed
+    /// records are too old. What was stored before with [`All`](Self::All) stays until it is removed or has expired.
+    Proven,
 }
 
 /// When expired rows are removed.
@@ -49,9 +73,11 @@ pub struct PeerstoreOptions {
 pub struct GcOptions {
     /// What starts a collection.
     pub strategy: GcStrategy,
-    /// Time between two collections in the background.
+    /// Time between two collections in the background, for [`GcStrategy::Interval`].
     #[serde(with = "time")]
     pub interval: Duration,
+    /// Rows that are written between two collections in the background, for [`GcStrategy::Pressure`].
+    pub pressure: u64,
     /// Rows that a collection looks at in one batch.
     pub page: usize,
 }
@@ -64,25 +90,30 @@ pub enum GcStrategy {
     /// A thread in the background, each [`GcOptions::interval`].
     #[default]
     Interval,
+    /// A thread in the background, which looks each second whether [`GcOptions::pressure`] rows were written since the
+    /// last collection; or any, and nine tenths of a limit are reached. Where nothing is written, nothing is collected.
+    Pressure,
     /// Only calls of [`Peerstore::collect`](crate::Peerstore::collect).
     Manual,
 }
 
 impl PeerstoreOptions {
-    /// For a small device or a light client: 4 MiB of memory for rows, fewer addresses of each peer.
+    /// For a small device or a light client: 4 MiB of memory for rows, 10,000 peers with fewer addresses each.
     pub fn small() -> Self {
-        let limits = Limits { addresses: 16, ..Limits::default() };
+        let limits =
+            Limits { peers: 10_000, watermarks: 10_000, addresses: 16, ..Limits::default() };
         Self { cache_bytes: 4 << 20, limits, ..Self::default() }
     }
 
-    /// For a server of the DHT: 256 MiB of memory for rows.
+    /// For a server of the DHT: 256 MiB of memory for rows, 10,000,000 peers.
     pub fn server() -> Self {
-        Self { cache_bytes: 256 << 20, ..Self::default() }
+        let limits = Limits { peers: 10_000_000, watermarks: 10_000_000, ..Limits::default() };
+        Self { cache_bytes: 256 << 20, limits, ..Self::default() }
     }
 }
 
 impl Default for PeerstoreOptions {
-    /// For a usual node: 32 MiB of memory for rows.
+    /// For a usual node: 32 MiB of memory for rows, 1,000,000 peers.
     fn default() -> Self {
         Self {
             cache_bytes: 32 << 20,
@@ -92,6 +123,7 @@ impl Default for PeerstoreOptions {
             watermark_ttl: Duration::from_secs(48 * 3600),
             gc: GcOptions::default(),
             write_behind: PeerWriteBehind::default(),
+            persistence: Persistence::default(),
             private_keys_on_remote_stores: false,
         }
     }
@@ -100,6 +132,11 @@ impl Default for PeerstoreOptions {
 impl Default for GcOptions {
     fn default() -> Self {
         // A sweep costs what is due, so it may come often.
-        Self { strategy: GcStrategy::default(), interval: Duration::from_secs(60), page: 1000 }
+        Self {
+            strategy: GcStrategy::default(),
+            interval: Duration::from_secs(60),
+            pressure: 100_000,
+            page: 1000,
+        }
     }
 }

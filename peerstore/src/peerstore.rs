@@ -8,12 +8,13 @@ use crate::access::Core;
 use crate::books::{
     AddressBook, KeyBook, MetadataBook, OwnRecord, ProtocolBook, ReputationBook, TagBook,
 };
+use crate::census::PeerCounts;
 use crate::events::PeerEvents;
-use crate::gc::{self, GcReport};
+use crate::gc::{self, GcReport, GcStats};
 use crate::interop::ImportedPeer;
 use crate::listing;
 use crate::migration::{self, PeerCopied, PeerCopyOptions, PeersCopied};
-use crate::options::{GcStrategy, PeerstoreOptions};
+use crate::options::PeerstoreOptions;
 use crate::peer::{self, Peer};
 use crate::query::{self, Any, PeerPage, PeerQuery, Where};
 use crate::record::Consumed;
@@ -58,12 +59,8 @@ impl Peerstore {
         clock: Arc<dyn Clock>,
         options: PeerstoreOptions,
     ) -> Result<Self> {
-        let strategy = options.gc.strategy;
         let core = Arc::new(Core::open(store, clock, options).await?);
-        let collector = match strategy {
-            GcStrategy::Interval => Some(gc::start(&core)?),
-            GcStrategy::Manual => None,
-        };
+        let collector = gc::start(&core)?;
         Ok(Self { shared: Arc::new(Shared { core, collector }) })
     }
 
@@ -258,6 +255,22 @@ impl Peerstore {
         gc::collect(self.core()).await
     }
 
+    /// What collections and limits have taken away since it was opened.
+    pub fn gc_stats(&self) -> GcStats {
+        self.core().gc().stats()
+    }
+
+    /// How many peers each book has. It costs nothing, but for the first call after a crash, or after a time without
+    /// limits, which looks at the keys of all rows, and at the rows of addresses.
+    ///
+    /// # Errors
+    /// As [`Datastore::query_page`].
+    pub async fn counts(&self) -> Result<PeerCounts> {
+        let core = self.core();
+        core.check_open()?;
+        core.census().counts(&**core.store(), core.session()).await
+    }
+
     /// Writes what was [gathered](PeerstoreOptions::write_behind); where nothing is gathered, it does nothing.
     ///
     /// # Errors
@@ -291,10 +304,13 @@ impl Peerstore {
             collector.stop().await;
         }
         self.core().events().end();
-        match self.core().gathered() {
-            Some(gathered) => gathered.close().await,
-            None => self.core().store().sync().await,
+        let core = self.core();
+        let counted = core.census().shut(&**core.store(), core.options().persistence).await;
+        match core.gathered() {
+            Some(gathered) => gathered.close().await?,
+            None => core.store().sync().await?,
         }
+        counted
     }
 
     pub(crate) fn core(&self) -> &Core {

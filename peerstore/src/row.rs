@@ -4,6 +4,7 @@ use datastore::Expiry;
 use libp2p_identity::PeerId;
 
 use crate::cbor::Flaw;
+use crate::census::Kind;
 use crate::layout::Book;
 use crate::session::Session;
 
@@ -25,6 +26,16 @@ pub(crate) trait Row: Clone + Debug + Default + PartialEq + Send + Sync + 'stati
     /// Whether it says something of the peer itself.
     fn is_known(&self) -> bool {
         !self.is_empty()
+    }
+
+    /// What it is counted as; `None` if it says nothing.
+    fn kind(&self) -> Option<Kind> {
+        match (self.is_empty(), self.is_known()) {
+            (true, _) => None,
+            (false, true) => Some(Kind::of(Self::BOOK)),
+            // What says something, but nothing of the peer itself.
+            (false, false) => Some(Kind::Watermarks),
+        }
     }
 
     /// When a part of it ends first.

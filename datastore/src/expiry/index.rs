@@ -128,6 +128,14 @@ impl ExpiryIndex {
         has_entry(before, expiry, self.marks.floor())
     }
 
+    /// The write that removes the entry at `expiry`, for a record that is removed before its time; nothing, if it never
+    /// expires. One that came to live longer has an entry before that, which a sweep finds. Where batches are not
+    /// atomic, it comes after the one that removes the record.
+    pub fn unschedule(&self, key: &Key, expiry: Expiry) -> Option<Op> {
+        let entry = entry_key(&self.prefix, expiry.as_millis(), key).ok();
+        entry.filter(|_| expiry != Expiry::NEVER).map(|key| Op::Delete { key })
+    }
+
     /// Begins to look for what is past `now`.
     pub fn round(&self, now: SystemTime) -> ExpiryRound {
         ExpiryRound::new(self.prefix.clone(), self.marks.span(Expiry::at(now)))

@@ -424,3 +424,17 @@ fn a_batch_with_a_record_and_its_entry_is_one_commit() {
         assert_eq!(index.due(&store, at(7), 1).await.unwrap()[0].key(), &record("a"));
     });
 }
+
+#[test]
+fn the_entry_of_a_record_that_goes_before_its_time_goes_with_it() {
+    block_on(async {
+        let store = MemoryDatastore::new();
+        let index = open(&store).await;
+        write(&store, &index, "a", 100).await;
+        write(&store, &index, "b", 100).await;
+        let gone = index.unschedule(&record("a"), expiry(100)).unwrap();
+        store.commit([gone].into_iter().collect()).await.unwrap();
+        assert_eq!(settle(&store, &index, 200).await, [(record("b"), 100)]);
+        assert_eq!(index.unschedule(&record("a"), Expiry::NEVER), None);
+    });
+}

@@ -1,7 +1,7 @@
 use libp2p_identity::PeerId;
 
 use super::cache::RowCache;
-use super::change::{Rows, Slot};
+use super::slot::{Rows, Slot};
 use crate::address::AddressRow;
 use crate::keys::{KeyRow, PrivateKeyRow};
 use crate::protocols::ProtocolRow;

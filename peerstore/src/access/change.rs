@@ -1,16 +1,21 @@
 use std::sync::Arc;
 
-use datastore::{Batch, Datastore, DatastoreExt, Op, Query, Result};
+use datastore::{DatastoreExt, Op, Query, Result};
 use futures::TryStreamExt;
 use libp2p_identity::PeerId;
 
-use super::caches::{Caches, Stored};
+use super::caches::Stored;
+use super::commit::commit_all;
 use super::core::Core;
 use super::locks::PeerLock;
+use super::opened::Opened;
+use super::slot::{Extent, Rows, Writes};
 use crate::address::AddressRow;
+use crate::census::{Admission, Kind, Shift};
 use crate::events::{self, PeerEvent};
 use crate::keys::{KeyRow, PrivateKeyRow};
 use crate::layout::{self, Book};
+use crate::persistence::Announced;
 use crate::protocols::ProtocolRow;
 use crate::reputation::ReputationRow;
 use crate::row::Row;
@@ -24,108 +29,19 @@ pub(crate) struct Change<'c> {
     rows: Rows,
     /// Writes beside the rows: metadata.
     pub(super) extra: Vec<Op>,
-    /// Rows in quarantine that go with the peer.
+    /// How many entries of metadata there were, and are to be; `None` if nobody looked.
+    pub(super) entries: Option<(usize, usize)>,
+    /// Rows in quarantine that go with the peer, and metadata that is written once more.
     aside: Vec<Op>,
     /// What is told of them.
     pub(super) told: Vec<PeerEvent>,
-    /// Whether the peer is removed.
-    removes: bool,
+    extent: Extent,
     /// Whether rows get a place in the caches.
     cached: bool,
-    // Last: the peer is free once everything else of the change is gone.
+    // Second to last: the peer is free once everything else of the change is gone.
     _lock: PeerLock<'c>,
-}
-
-/// The rows that a change has looked at.
-#[derive(Debug, Default)]
-pub(crate) struct Rows {
-    pub(crate) addresses: Slot<AddressRow>,
-    pub(crate) protocols: Slot<ProtocolRow>,
-    pub(crate) keys: Slot<KeyRow>,
-    pub(crate) private_keys: Slot<PrivateKeyRow>,
-    pub(crate) tags: Slot<TagRow>,
-    pub(crate) reputation: Slot<ReputationRow>,
-}
-
-impl Rows {
-    fn are_to_be_known(&self, book: Book) -> Option<bool> {
-        match book {
-            Book::Addresses => self.addresses.is_to_be_known(),
-            Book::Protocols => self.protocols.is_to_be_known(),
-            Book::Keys => self.keys.is_to_be_known(),
-            Book::PrivateKeys => self.private_keys.is_to_be_known(),
-            Book::Tags => self.tags.is_to_be_known(),
-            Book::Reputation => self.reputation.is_to_be_known(),
-        }
-    }
-}
-
-/// A row as it was, and as it is to be.
-#[derive(Debug)]
-pub(crate) struct Slot<R>(Option<(Arc<R>, R)>);
-
-impl<R> Default for Slot<R> {
-    fn default() -> Self {
-        Self(None)
-    }
-}
-
-impl<R: Row> Slot<R> {
-    /// What it was and what it is to be, if that differs.
-    pub(crate) fn changed(&self) -> Option<(&Arc<R>, &R)> {
-        self.0.as_ref().filter(|(old, new)| **old != *new).map(|(old, new)| (old, new))
-    }
-
-    /// Whether it says something of the peer, where it said nothing.
-    fn began(&self) -> bool {
-        self.changed().is_some_and(|(old, new)| !old.is_known() && new.is_known())
-    }
-
-    /// Whether it said something of the peer.
-    fn was_known(&self) -> bool {
-        self.0.as_ref().is_some_and(|(old, _)| old.is_known())
-    }
-
-    /// Whether it is to say nothing of the peer any more, where it said something.
-    fn ended(&self) -> bool {
-        self.changed().is_some_and(|(old, new)| old.is_known() && !new.is_known())
-    }
-
-    /// Whether it is to say something of the peer; `None` if nobody has looked.
-    fn is_to_be_known(&self) -> Option<bool> {
-        self.0.as_ref().map(|(_, new)| new.is_known())
-    }
-
-    fn plan(&self, core: &Core, peer: &PeerId, writes: &mut Writes) -> Result<()> {
-        let Some((old, new)) = self.changed() else { return Ok(()) };
-        let key = R::BOOK.key(peer)?;
-        let before = (!old.is_empty()).then(|| old.expiry());
-        if new.is_empty() {
-            writes.rows.push(Op::Delete { key });
-            return Ok(());
-        }
-        writes.expiries.extend(core.index().schedule(&key, before, new.expiry()));
-        writes.rows.push(Op::Put { key, value: new.encode().into() });
-        Ok(())
-    }
-
-    fn settle(&mut self, caches: &Caches, peer: &PeerId, cached: bool)
-    where
-        R: Stored,
-    {
-        match self.0.take().filter(|(old, new)| **old != *new) {
-            Some((_, new)) if cached => R::cache(caches).set(peer, Arc::new(new)),
-            Some(_) => R::cache(caches).forget(peer),
-            None => {}
-        }
-    }
-}
-
-/// What a commit writes: entries of the expiry index, and the rows that they are for.
-#[derive(Debug)]
-struct Writes {
-    expiries: Vec<Op>,
-    rows: Vec<Op>,
+    // Last: who waits for the peer to be free is told afterwards.
+    _open: Opened<'c>,
 }
 
 impl<'c> Change<'c> {
@@ -135,11 +51,13 @@ impl<'c> Change<'c> {
             peer,
             rows: Rows::default(),
             extra: Vec::new(),
+            entries: None,
             aside: Vec::new(),
             told: Vec::new(),
-            removes: false,
+            extent: Extent::default(),
             cached: true,
             _lock: lock,
+            _open: Opened::new(core.census()),
         }
     }
 
@@ -170,7 +88,7 @@ impl<'c> Change<'c> {
 
     /// Takes away what any book has of the peer. What is told of it is that the peer was removed.
     pub(crate) async fn take_away(&mut self, keep_watermark: bool) -> Result<()> {
-        self.removes = true;
+        self.extent = Extent::Removal;
         let now = self.core.now();
         let addresses = self.row::<AddressRow>().await?;
         match keep_watermark {
@@ -188,6 +106,7 @@ impl<'c> Change<'c> {
         while let Some(key) = keys.try_next().await? {
             self.extra.push(Op::Delete { key: key.detached() });
         }
+        self.entries = Some((self.extra.len(), 0));
         for book in Book::ALL.into_iter().map(Some).chain([None]) {
             let rows = book.map_or(Ok(metadata.clone()), |book| book.key(&self.peer))?;
             let mut aside = store.query_keys(Query::descendants(layout::quarantine(&rows)?));
@@ -198,55 +117,101 @@ impl<'c> Change<'c> {
         Ok(())
     }
 
-    /// Commits what changed, if anything did; tells subscribers afterwards.
-    pub(crate) async fn commit(self) -> Result<()> {
-        let core = self.core;
-        commit_all(core, &mut [self], Vec::new()).await
+    /// Takes the watermark of the peer away, if nothing else is left of its addresses.
+    pub(crate) async fn take_watermark_away(&mut self) -> Result<bool> {
+        let addresses = self.row::<AddressRow>().await?;
+        let is_watermark = addresses.kind() == Some(Kind::Watermarks);
+        if is_watermark {
+            *addresses = AddressRow::default();
+            self.extent = Extent::Removal;
+        }
+        Ok(is_watermark)
     }
 
-    fn plan(&mut self, writes: &mut Writes) -> Result<()> {
-        let (core, peer) = (self.core, &self.peer);
-        let Rows { addresses, protocols, keys, private_keys, tags, reputation } = &self.rows;
-        addresses.plan(core, peer, writes)?;
-        protocols.plan(core, peer, writes)?;
-        keys.plan(core, peer, writes)?;
-        private_keys.plan(core, peer, writes)?;
-        tags.plan(core, peer, writes)?;
-        reputation.plan(core, peer, writes)?;
+    /// Commits what changed, if anything did, once there is room for what begins; tells subscribers afterwards.
+    pub(crate) async fn commit(self) -> Result<()> {
+        let core = self.core;
+        commit_all(core, &mut [self], Vec::new(), Admission::WithRoom).await
+    }
+
+    /// Looks at all that is known of the peer, so that what is counted of it is in no doubt.
+    pub(crate) async fn look(&mut self) -> Result<()> {
+        self.row::<AddressRow>().await?;
+        self.row::<ProtocolRow>().await?;
+        self.row::<KeyRow>().await?;
+        self.row::<PrivateKeyRow>().await?;
+        self.row::<TagRow>().await?;
+        self.row::<ReputationRow>().await?;
+        let metadata = Query::descendants(layout::metadata_of(&self.peer)?).keys_only().limit(1);
+        let some = usize::from(self.core.store().count(metadata).await? > 0);
+        self.entries = Some((some, some));
+        Ok(())
+    }
+
+    /// Where not all peers are stored, the change with which a peer comes to be writes all that is known of it.
+    pub(super) async fn complete(&mut self) -> Result<()> {
+        let proves = self.rows.reputation.changed();
+        let proves = proves.is_some_and(|(old, new)| !old.is_proven() && new.is_proven());
+        let is_stored = proves || self.rows.private_keys.began();
+        if !is_stored || self.core.proven().is_none() {
+            return Ok(());
+        }
+        self.extent = Extent::Whole;
+        self.row::<AddressRow>().await?;
+        self.row::<ProtocolRow>().await?;
+        self.row::<KeyRow>().await?;
+        self.row::<PrivateKeyRow>().await?;
+        self.row::<TagRow>().await?;
+        self.row::<ReputationRow>().await?;
+        let metadata = Query::descendants(layout::metadata_of(&self.peer)?);
+        let mut entries = self.core.store().query(metadata);
+        while let Some(entry) = entries.try_next().await? {
+            if let Some(value) = entry.value().cloned()
+                && !self.extra.iter().any(|op| op.key() == entry.key())
+            {
+                self.aside.push(Op::Put { key: entry.key().detached(), value });
+            }
+        }
+        Ok(())
+    }
+
+    /// That all is written of the peer, to be held while it is.
+    pub(super) fn announce(&self) -> Option<Announced<'c>> {
+        let store = self.core.proven().filter(|_| self.extent == Extent::Whole)?;
+        Some(store.announce(self.peer))
+    }
+
+    /// What begins and ends with it.
+    pub(super) fn shift(&self) -> Shift {
+        let [mut seen, mut before, mut after] = self.rows.count();
+        if let Some((were, are)) = self.entries {
+            seen.insert(Kind::Metadata);
+            before.extend((were > 0).then_some(Kind::Metadata));
+            after.extend((are > 0).then_some(Kind::Metadata));
+        }
+        Shift::new(self.peer, seen, before, after)
+    }
+
+    pub(super) fn plan(&mut self, writes: &mut Writes) -> Result<()> {
+        self.rows.plan(self.core, &self.peer, self.extent, writes)?;
         writes.rows.append(&mut self.extra);
         writes.rows.append(&mut self.aside);
         Ok(())
     }
 
-    /// Whether a row comes to be where none was.
-    fn begins(&self) -> bool {
-        let Rows { addresses, protocols, keys, private_keys, tags, reputation } = &self.rows;
-        let began = [addresses.began(), protocols.began(), keys.began()];
-        let also = [private_keys.began(), tags.began(), reputation.began()];
-        began.into_iter().chain(also).any(|began| began)
-    }
-
-    /// Whether any row said something of the peer.
-    fn was_known(&self) -> bool {
-        let Rows { addresses, protocols, keys, private_keys, tags, reputation } = &self.rows;
-        let some = [addresses.was_known(), protocols.was_known(), keys.was_known()];
-        let also = [private_keys.was_known(), tags.was_known(), reputation.was_known()];
-        some.into_iter().chain(also).any(|known| known)
-    }
-
     /// What subscribers are to be told once it is committed.
-    async fn events(&self) -> Result<Vec<PeerEvent>> {
+    pub(super) async fn events(&self) -> Result<Vec<PeerEvent>> {
         if !self.core.events().are_watched() {
             return Ok(Vec::new());
         }
-        if self.removes {
-            let known = self.was_known() || !self.extra.is_empty();
+        if self.extent == Extent::Removal {
+            let known = self.rows.were_known() || !self.extra.is_empty();
             return Ok(known
                 .then_some(PeerEvent::Removed { peer: self.peer })
                 .into_iter()
                 .collect());
         }
-        let begins = self.begins() || !self.extra.is_empty();
+        let begins = self.rows.begin() || !self.extra.is_empty();
         let discovered = begins && !self.core.knows(&self.peer).await?;
         let mut events = self.differences(discovered);
         if self.ends() && !self.leaves_something().await? {
@@ -257,11 +222,7 @@ impl<'c> Change<'c> {
 
     /// Whether something goes that was known of the peer.
     fn ends(&self) -> bool {
-        let Rows { addresses, protocols, keys, private_keys, tags, reputation } = &self.rows;
-        let ended = [addresses.ended(), protocols.ended(), keys.ended()];
-        let also = [private_keys.ended(), tags.ended(), reputation.ended()];
-        let metadata = self.extra.iter().any(|op| matches!(op, Op::Delete { .. }));
-        metadata || ended.into_iter().chain(also).any(|ended| ended)
+        self.extra.iter().any(|op| matches!(op, Op::Delete { .. })) || self.rows.end()
     }
 
     /// Whether something is known of the peer once this is committed.
@@ -285,83 +246,13 @@ impl<'c> Change<'c> {
         Ok(self.extra.iter().any(|op| matches!(op, Op::Put { .. })))
     }
 
-    fn differences(&self, discovered: bool) -> Vec<PeerEvent> {
+    pub(super) fn differences(&self, discovered: bool) -> Vec<PeerEvent> {
         let mut events = events::between(&self.peer, discovered, &self.rows);
         events.extend(self.told.iter().cloned());
         events
     }
 
-    fn settle(&mut self) {
-        let (caches, peer, cached) = (self.core.caches(), &self.peer, self.cached);
-        let Rows { addresses, protocols, keys, private_keys, tags, reputation } = &mut self.rows;
-        addresses.settle(caches, peer, cached);
-        protocols.settle(caches, peer, cached);
-        keys.settle(caches, peer, cached);
-        private_keys.settle(caches, peer, cached);
-        tags.settle(caches, peer, cached);
-        reputation.settle(caches, peer, cached);
-    }
-}
-
-/// Commits changes of several peers as one batch, or in the order that a crash between its parts forgives
-/// where batches are not atomic. `moves` are what a sweep does to the expiry index: its puts come before the rows,
-/// its deletes after them.
-pub(crate) async fn commit_all(
-    core: &Core,
-    changes: &mut [Change<'_>],
-    moves: Vec<Op>,
-) -> Result<()> {
-    // What is scheduled is not passed by a sweep before it is committed.
-    let _writing = core.index().writing();
-    let (puts, deletes) = moves.into_iter().partition(|op| matches!(op, Op::Put { .. }));
-    let was_watched = core.events().are_watched();
-    let (mut writes, mut events) = (Writes { expiries: puts, rows: Vec::new() }, Vec::new());
-    for change in changes.iter_mut() {
-        events.extend(change.events().await?);
-        change.plan(&mut writes)?;
-    }
-    // Until it is over, nobody knows what is stored: a commit whose future is dropped may still land.
-    let mut doubt = Doubt { caches: core.caches(), changes, over: false };
-    let Writes { expiries, rows } = writes;
-    let parts: [Vec<Op>; 3] = [expiries, rows, deletes];
-    if core.atomic() {
-        write(core, parts.into_iter().flatten().collect()).await?;
-    } else {
-        for part in parts {
-            write(core, part).await?;
-        }
-    }
-    doubt.over = true;
-    if !was_watched && core.events().are_watched() {
-        // Who subscribed meanwhile may have read what was before.
-        let missed = doubt.changes.iter().flat_map(|change| change.differences(false));
-        events.extend(missed);
-    }
-    doubt.changes.iter_mut().for_each(Change::settle);
-    // After the caches, so that who is told and looks sees it, and while the peers are still locked, so that
-    // events of one peer come in the order of its changes.
-    core.events().publish(events);
-    Ok(())
-}
-
-async fn write(core: &Core, ops: Vec<Op>) -> Result<()> {
-    if ops.is_empty() {
-        return Ok(());
-    }
-    core.store().commit(Batch { ops, ..Batch::new() }).await
-}
-
-/// Forgets the rows of a commit that failed or was given up.
-struct Doubt<'d, 'c> {
-    caches: &'d Caches,
-    changes: &'d mut [Change<'c>],
-    over: bool,
-}
-
-impl Drop for Doubt<'_, '_> {
-    fn drop(&mut self) {
-        if !self.over {
-            self.changes.iter().for_each(|change| self.caches.forget(&change.peer));
-        }
+    pub(super) fn settle(&mut self) {
+        self.rows.settle(self.core.caches(), &self.peer, self.cached);
     }
 }

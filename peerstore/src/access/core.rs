@@ -7,6 +7,7 @@ use datastore::{
     Capabilities, Clock, Datastore, DatastoreExt, Error, ErrorKind, Expiry, ExpiryIndex, Query,
     Result, Want,
 };
+use futures::FutureExt;
 use libp2p_identity::PeerId;
 
 use super::cache::Loaded;
@@ -14,9 +15,13 @@ use super::caches::{Caches, Stored};
 use super::change::Change;
 use super::locks::PeerLocks;
 use crate::address::{AddressRow, At};
+use crate::census::Census;
 use crate::events::Events;
+use crate::evict::Hands;
+use crate::gc::GcCounters;
 use crate::layout::{self, Book};
-use crate::options::PeerstoreOptions;
+use crate::options::{PeerstoreOptions, Persistence};
+use crate::persistence::ProvenStore;
 use crate::row::Row;
 use crate::session::Session;
 use crate::write_behind::Gathered;
@@ -24,9 +29,12 @@ use crate::write_behind::Gathered;
 /// An open peerstore: what all its handles share.
 #[derive(Debug)]
 pub(crate) struct Core {
-    /// What is read and written: `gathered`, if there is one, over the store that was given.
+    /// What is read and written: `proven` over `gathered` over the store that was given, as far as there are such.
     store: Arc<dyn Datastore>,
+    /// What gathers changes, over the store that was given, if they are gathered.
     gathered: Option<Arc<Gathered>>,
+    /// What the store is, where not all peers are written.
+    proven: Option<Arc<ProvenStore>>,
     /// Those of the store that was given.
     capabilities: Capabilities,
     options: PeerstoreOptions,
@@ -38,6 +46,10 @@ pub(crate) struct Core {
     events: Events,
     /// Held by the one collection that there may be.
     collecting: async_lock::Mutex<()>,
+    census: Census,
+    /// Held by the one who makes room.
+    hands: async_lock::Mutex<Hands>,
+    gc: GcCounters,
     closed: AtomicBool,
 }
 
@@ -48,20 +60,33 @@ impl Core {
         options: PeerstoreOptions,
     ) -> Result<Self> {
         let capabilities = store.capabilities();
+        // In the store that was given: nothing may be written there before it is taken away.
+        let census = Census::open(&*store, options.persistence).await?;
         let gathered = options.write_behind.over(&store, &clock);
         let store = match &gathered {
             Some(gathered) => Arc::clone(gathered) as Arc<dyn Datastore>,
             None => store,
         };
-        let index = ExpiryIndex::open(&store, layout::EXPIRY).await?;
         let session = Session::begin(Expiry::at(clock.now()))?;
+        let proven = match options.persistence {
+            Persistence::All => None,
+            Persistence::Proven => {
+                Some(Arc::new(ProvenStore::open(Arc::clone(&store), session).await?))
+            }
+        };
+        let store = proven.clone().map_or(store, |proven| proven as Arc<dyn Datastore>);
+        let index = ExpiryIndex::open(&store, layout::EXPIRY).await?;
         Ok(Self {
             capabilities,
             caches: Caches::new(options.cache_bytes),
             events: Events::new(options.event_capacity),
             locks: PeerLocks::new(),
             collecting: async_lock::Mutex::new(()),
+            census,
+            hands: async_lock::Mutex::default(),
+            gc: GcCounters::default(),
             closed: AtomicBool::new(false),
+            proven,
             store,
             gathered,
             options,
@@ -76,6 +101,12 @@ impl Core {
         self.check_open()?;
         let lock = self.locks.lock(peer).await;
         Ok(Change::new(self, *peer, lock))
+    }
+
+    /// Begins to change a peer that nobody else changes or waits for, now.
+    pub(crate) fn try_change(&self, peer: &PeerId) -> Option<Change<'_>> {
+        let lock = self.locks.lock(peer).now_or_never()?;
+        Some(Change::new(self, *peer, lock).once())
     }
 
     /// A peer's row, for who has the lock of the peer: from memory, or read by itself.
@@ -191,6 +222,10 @@ impl Core {
         self.gathered.as_deref()
     }
 
+    pub(crate) fn proven(&self) -> Option<&ProvenStore> {
+        self.proven.as_deref()
+    }
+
     pub(crate) fn options(&self) -> &PeerstoreOptions {
         &self.options
     }
@@ -209,6 +244,18 @@ impl Core {
 
     pub(crate) fn collecting(&self) -> &async_lock::Mutex<()> {
         &self.collecting
+    }
+
+    pub(crate) fn census(&self) -> &Census {
+        &self.census
+    }
+
+    pub(crate) fn hands(&self) -> &async_lock::Mutex<Hands> {
+        &self.hands
+    }
+
+    pub(crate) fn gc(&self) -> &GcCounters {
+        &self.gc
     }
 
     pub(crate) fn events(&self) -> &Events {

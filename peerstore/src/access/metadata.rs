@@ -79,6 +79,18 @@ impl Core {
         Ok(bytes)
     }
 
+    /// How many entries there are below a key, and will be after some writes.
+    async fn metadata_entries(&self, below: Key, writes: &[Op]) -> Result<(usize, usize)> {
+        let mut keys = self.store().query_keys(Query::descendants(below));
+        let (mut before, mut others) = (0, 0);
+        while let Some(key) = keys.try_next().await? {
+            before += 1;
+            others += usize::from(!writes.iter().any(|op| *op.key() == key));
+        }
+        let written = writes.iter().filter(|op| matches!(op, Op::Put { .. })).count();
+        Ok((before, others + written))
+    }
+
     async fn stored_size(&self, key: &Key, name: &str) -> Result<usize> {
         let size = self.store().size(key).await?.unwrap_or_default();
         Ok(name.len().saturating_add(usize::try_from(size).unwrap_or(usize::MAX)))
@@ -92,11 +104,12 @@ impl Change<'_> {
     /// Sets entries of the metadata, and takes others away; each name once in a change. If they do not fit, all
     /// stay as they are.
     pub(crate) async fn metadata(&mut self, entries: &Entries) -> Result<()> {
-        let (written, told) = (self.extra.len(), self.told.len());
+        let (written, told, before) = (self.extra.len(), self.told.len(), self.entries);
         let noted = self.note_metadata(entries).await;
         if noted.is_err() {
             self.extra.truncate(written);
             self.told.truncate(told);
+            self.entries = before;
         }
         noted
     }
@@ -127,7 +140,16 @@ impl Change<'_> {
             let (name, current) = (name.clone(), current.clone());
             self.told.push(PeerEvent::Metadata { peer, name, previous, current });
         }
-        let most = core.options().limits.metadata_bytes;
+        if self.extra.is_empty() {
+            return Ok(());
+        }
+        let (before, after) = core.metadata_entries(below.clone(), &self.extra).await?;
+        self.entries = Some((before, after));
+        let limits = &core.options().limits;
+        if grows {
+            limits::check_count(after, limits.metadata_entries, "entries of metadata")?;
+        }
+        let most = limits.metadata_bytes;
         if grows && most > 0 {
             let bytes = core.metadata_bytes(below, &self.extra).await?;
             limits::check_count(bytes, most, "bytes of metadata")?;

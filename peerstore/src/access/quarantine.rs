@@ -2,11 +2,12 @@
 
 use bytes::Bytes;
 use datastore::{
-    Batch, Conditions, Datastore, DatastoreExt, Error, ErrorKind, Key, Result, Version,
+    Batch, Conditions, Datastore, DatastoreExt, Error, ErrorKind, Key, Query, Result, Version,
 };
 
 use super::core::Core;
 use crate::cbor::Flaw;
+use crate::census::Kind;
 use crate::layout;
 
 /// How many different rows of one key are kept; the next ones take the place of the last.
@@ -34,10 +35,12 @@ impl Core {
             return Ok(());
         }
         let put = Batch::new().put(self.place_aside(key, &value).await?, value);
+        let _uncounted = self.census().moving().await;
         if !guarded {
             // First there, then gone here.
             self.store().commit(put).await?;
-            return self.store().delete(key).await;
+            self.store().delete(key).await?;
+            return self.lost(key).await;
         }
         let moved = put.delete(key.clone());
         let moved = match version {
@@ -47,8 +50,22 @@ impl Core {
         match self.store().commit(moved).await {
             // Somebody wrote a new row meanwhile, which is not the damaged one.
             Err(error) if error.kind() == ErrorKind::Conflict => Ok(()),
-            other => other,
+            Err(error) => Err(error),
+            Ok(()) => self.lost(key).await,
         }
+    }
+
+    /// A row is not in its book any more.
+    async fn lost(&self, key: &Key) -> Result<()> {
+        if let Some((book, _)) = layout::place(key) {
+            self.census().lost(Kind::of(book));
+        } else if let Some(entries) = key.parent() {
+            let others = Query::descendants(entries).keys_only().limit(1);
+            if self.store().count(others).await? == 0 {
+                self.census().lost(Kind::Metadata);
+            }
+        }
+        Ok(())
     }
 
     /// Where a row of this key goes: the place that has it already, or is free.

@@ -7,23 +7,45 @@ use libp2p_identity::PeerId;
 
 use crate::access::{Change, Core, Stored, commit_all};
 use crate::address::AddressRow;
+use crate::census::Admission;
+use crate::evict;
 use crate::layout::{self, Book};
+use crate::options::GcStrategy;
 use crate::tags::TagRow;
 
-/// Collects from time to time, on a thread of its own, until the peerstore is closed or gone.
-pub(crate) fn start(core: &Arc<Core>) -> Result<ExpirySweeper> {
+/// Collects as the strategy says, on a thread of its own, until the peerstore is closed or gone; `None` if nothing is to
+/// be collected but on call.
+pub(crate) fn start(core: &Arc<Core>) -> Result<Option<ExpirySweeper>> {
     let (weak, clock) = (Arc::downgrade(core), Arc::clone(core.clock()));
-    let interval = core.options().gc.interval.max(LEAST_INTERVAL);
+    let gc = &core.options().gc;
+    let strategy = gc.strategy;
     // Nodes that were started together do not collect together.
-    ExpirySweeper::start("peerstore-gc", clock, (interval, interval / 10), move || {
+    let pauses = match strategy {
+        GcStrategy::Interval => {
+            let interval = gc.interval.max(LEAST_INTERVAL);
+            (interval, interval / 10)
+        }
+        GcStrategy::Pressure => (LEAST_INTERVAL, Duration::ZERO),
+        GcStrategy::Manual => return Ok(None),
+    };
+    let sweeper = ExpirySweeper::start("peerstore-gc", clock, pauses, move || {
         let core = weak.upgrade();
         async move {
             match core {
-                Some(core) => collect(&core).await.map(drop),
-                None => Ok(()),
+                Some(core) if strategy != GcStrategy::Pressure || is_pressed(&core) => {
+                    collect(&core).await.map(drop)
+                }
+                _ => Ok(()),
             }
         }
-    })
+    })?;
+    Ok(Some(sweeper))
+}
+
+/// Whether so much has been written since the last collection, or anything at all while a book is nearly full.
+fn is_pressed(core: &Core) -> bool {
+    let written = core.gc().written();
+    written >= core.options().gc.pressure.max(1) || written > 0 && evict::is_nearly_full(core)
 }
 
 /// What a collection did.
@@ -54,6 +76,7 @@ const AGAIN_MILLIS: u64 = 3_600_000;
 pub(crate) async fn collect(core: &Core) -> Result<GcReport> {
     core.check_open()?;
     let _one_at_a_time = core.collecting().lock().await;
+    core.gc().begin();
     let (mut report, now, page) = (GcReport::default(), core.now(), core.options().gc.page.max(1));
     let mut round = core.index().round(now);
     while !round.is_complete() {
@@ -61,11 +84,11 @@ pub(crate) async fn collect(core: &Core) -> Result<GcReport> {
         sweep(core, &due, &mut report).await?;
     }
     core.index().passed(core.store(), round).await?;
+    core.gc().note_collected(&report);
     Ok(report)
 }
 
 async fn sweep(core: &Core, due: &[Due], report: &mut GcReport) -> Result<()> {
-    // In one order, so that nothing that locks several peers waits for another that does.
     let mut peers: BTreeMap<PeerId, Vec<(Book, &Due)>> = BTreeMap::new();
     let mut moves = Vec::new();
     for due in due {
@@ -74,22 +97,46 @@ async fn sweep(core: &Core, due: &[Due], report: &mut GcReport) -> Result<()> {
             None => moves.push(due.settled()),
         }
     }
-    let mut changes = Vec::with_capacity(peers.len());
+    let (mut changes, mut busy) = (Vec::with_capacity(peers.len()), Vec::new());
     for (peer, rows) in peers {
-        let mut change = core.change_once(&peer).await?;
-        for (book, due) in rows {
-            report.due += 1;
-            let expired = match book {
-                Book::Addresses => expire::<AddressRow>(core, &mut change, report).await,
-                Book::Tags => expire::<TagRow>(core, &mut change, report).await,
-                // Nothing in the other books expires.
-                _ => Ok(Expiry::NEVER),
-            };
-            moves.extend(settle(core, due, expired, report)?);
+        match core.try_change(&peer) {
+            Some(mut change) => {
+                look(core, &mut change, &rows, &mut moves, report).await?;
+                changes.push(change);
+            }
+            None => busy.push((peer, rows)),
         }
-        changes.push(change);
     }
-    commit_all(core, &mut changes, moves).await
+    commit_all(core, &mut changes, moves, Admission::Always).await?;
+    drop(changes);
+    // One by one: who waits for a peer holds no other, for which somebody may wait who has that one.
+    for (peer, rows) in busy {
+        let (mut change, mut moves) = (core.change_once(&peer).await?, Vec::new());
+        look(core, &mut change, &rows, &mut moves, report).await?;
+        commit_all(core, &mut [change], moves, Admission::Always).await?;
+    }
+    evict::trim(core).await
+}
+
+/// Takes away what has expired of the rows of one peer that are due.
+async fn look(
+    core: &Core,
+    change: &mut Change<'_>,
+    rows: &[(Book, &Due)],
+    moves: &mut Vec<Op>,
+    report: &mut GcReport,
+) -> Result<()> {
+    for (book, due) in rows {
+        report.due += 1;
+        let expired = match book {
+            Book::Addresses => expire::<AddressRow>(core, change, report).await,
+            Book::Tags => expire::<TagRow>(core, change, report).await,
+            // Nothing in the other books expires.
+            _ => Ok(Expiry::NEVER),
+        };
+        moves.extend(settle(core, due, expired, report)?);
+    }
+    Ok(())
 }
 
 /// Takes the expired part of a row away, and says when the next part of it expires.

@@ -15,6 +15,7 @@ mod child;
 mod hostile_memory;
 mod interop;
 mod kill;
+mod limits;
 mod plan;
 mod random;
 mod records;

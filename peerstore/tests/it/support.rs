@@ -119,6 +119,14 @@ impl Open {
             self.store.close().await.unwrap();
         }
     }
+
+    /// Ends the peerstore as a process does that is killed; what it wrote is there.
+    pub(crate) async fn crash(self) {
+        drop(self.peers);
+        if !self.keeps {
+            self.store.close().await.unwrap();
+        }
+    }
 }
 
 fn client(endpoint: &str, bucket: &str, region: &str, user: &Credentials) -> AmazonS3Builder {

@@ -40,7 +40,8 @@ async fn open(store: Arc<dyn Datastore>, write_behind: WriteBehindMode) -> Resul
     options.gc.strategy = GcStrategy::Manual;
     // How much is kept is for the node to say: what it allows is not known here.
     let limits = &mut options.limits;
-    (limits.addresses, limits.protocols) = (0, 0);
-    (limits.metadata_bytes, limits.envelope_bytes, limits.tags) = (0, 0, 0);
+    (limits.peers, limits.watermarks) = (0, 0);
+    (limits.addresses, limits.protocols, limits.tags) = (0, 0, 0);
+    (limits.metadata_entries, limits.metadata_bytes, limits.envelope_bytes) = (0, 0, 0);
     Ok(Peerstore::open_with(store, Arc::new(SystemClock::new()), options).await?)
 }
