@@ -23,7 +23,8 @@ pub(crate) struct AddressRow {
     pub(crate) record: Option<CertifiedRecord>,
     /// Only where there is no record.
     pub(crate) watermark: Option<Watermark>,
-    /// Only where an address is connected.
+    /// Only where an address is connected, or was in another session and is stored as that: so the collection that
+    /// comes by writes that it is not. Else each session would count it down anew.
     pub(super) mark: Option<Mark>,
 }
 
@@ -52,7 +53,6 @@ impl AddressRow {
         if self.mark.is_some_and(|mark| mark.session == session.id) {
             return;
         }
-        self.mark = None;
         let mut demoted = false;
         for facts in self.facts_mut().filter(|facts| facts.connected) {
             *facts = Self::demoted(*facts, session);

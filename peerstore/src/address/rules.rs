@@ -156,10 +156,10 @@ impl AddressRow {
             self.release(end);
         }
         self.watermark.take_if(|watermark| watermark.until.is_past(now));
-        if let Some(mark) = &mut self.mark
-            && mark.again.is_past(now)
-        {
-            mark.again = AddressTtl::RECENTLY_CONNECTED.expiry(now);
+        if self.mark.is_some_and(|mark| mark.again.is_past(now)) {
+            let again = AddressTtl::RECENTLY_CONNECTED.expiry(now);
+            let connected = self.facts().any(|facts| facts.connected);
+            self.mark = self.mark.filter(|_| connected).map(|mark| Mark { again, ..mark });
         }
     }
 
@@ -248,7 +248,7 @@ impl AddressRow {
         self.release(Expiry::at(at.now));
         if !self.facts().any(|facts| facts.connected) {
             self.mark = None;
-        } else if self.mark.is_none() {
+        } else if self.mark.is_none_or(|mark| mark.session != at.session.id) {
             let again = AddressTtl::RECENTLY_CONNECTED.expiry(at.now);
             self.mark = Some(Mark { session: at.session.id, again });
         }

@@ -73,6 +73,8 @@ pub(crate) struct Model {
     pub(crate) record: Option<(u64, Vec<Written>)>,
     pub(crate) remembered: Option<(u64, Vec<Written>, u64)>,
     pub(crate) look_again: Option<u64>,
+    /// Whether that was said in another session.
+    pub(crate) look_is_old: bool,
 }
 
 impl Model {
@@ -94,7 +96,8 @@ impl Model {
             self.remembered = None;
         }
         if self.look_again.is_some_and(|again| again <= now) {
-            self.look_again = Some(now + QUARTER);
+            let connected = self.notes.iter().any(|note| note.connected);
+            self.look_again = connected.then_some(now + QUARTER);
         }
     }
 
@@ -119,8 +122,9 @@ impl Model {
         self.let_go_of_record(self.now);
         if self.notes.iter().all(|note| !note.connected) {
             self.look_again = None;
-        } else if self.look_again.is_none() {
+        } else if self.look_again.is_none() || self.look_is_old {
             self.look_again = Some(self.now + QUARTER);
+            self.look_is_old = false;
         }
         self.notes.sort_by_key(confidence);
     }
@@ -197,7 +201,7 @@ impl Model {
                         (note.ttl, note.ends) = (QUARTER, ends);
                     }
                 }
-                self.look_again = None;
+                self.look_is_old = true;
                 self.notes.sort_by_key(confidence);
                 return None;
             }

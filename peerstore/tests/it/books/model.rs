@@ -54,7 +54,7 @@ struct Both {
     open: Option<Open>,
     models: Vec<Model>,
     /// What is stored of a peer, where that is not what the model says: a row whose connections are of another
-    /// session stays as it is until something else about it changes.
+    /// session stays as it is until something else about it changes, or a collection comes by.
     stored: Vec<Option<Model>>,
 }
 

@@ -58,6 +58,25 @@ async fn what_was_connected_when_the_process_ended_is_recently_connected() {
 }
 
 #[tokio::test]
+async fn restarts_do_not_keep_what_was_connected() {
+    for world in World::all() {
+        let open = world.open().await;
+        open.peers.addresses().connected(&peer(1), &addrs(1)).await.unwrap();
+        open.close().await;
+        // Each session is shorter than the time for which an address is recently connected.
+        for _ in 0..6 {
+            world.clock.advance(HOUR / 12);
+            let open = world.open().await;
+            open.peers.collect().await.unwrap();
+            open.close().await;
+        }
+        let open = world.open().await;
+        assert!(open.peers.addresses().get(&peer(1)).await.unwrap().is_empty());
+        open.close().await;
+    }
+}
+
+#[tokio::test]
 async fn what_was_cleared_does_not_come_back() {
     for world in World::all() {
         let open = world.open().await;
