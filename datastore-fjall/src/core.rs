@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use datastore::{Batch, Error, Found, Key, Result, Want};
-use fjall::PersistMode;
+use fjall::{PersistMode, Snapshot};
 use parking_lot::{MappedRwLockReadGuard, RwLock, RwLockReadGuard};
 
 use crate::directory::Directory;
@@ -17,7 +17,7 @@ use crate::group_sync::GroupSync;
 use crate::health::Health;
 use crate::maintenance::{Limits, Maintenance};
 use crate::traffic::Traffic;
-use crate::{FjallOptions, recovery, seal, settle, usage};
+use crate::{FjallOptions, recovery, seal, settle, turn, usage};
 
 /// What a store and its snapshots share. Dropping it closes the store.
 pub(crate) struct Core {
@@ -91,19 +91,36 @@ impl Core {
         usage::of(running.directory.path())
     }
 
-    pub(crate) fn read(&self, key: &Key, want: &Want) -> Result<Option<Found>> {
+    /// What a key holds, if no batch is applied meanwhile: else part of one may be seen, and a later read could see
+    /// less of it.
+    pub(crate) fn try_read(&self, key: &Key, want: &Want) -> Result<Option<Option<Found>>> {
         let engine = self.engine()?;
         errors::guarded(|| {
-            if let Some(begun) = self.batches.none_runs() {
-                let found = engine.read(View::Newest, key, want)?;
-                if self.batches.none_began_since(begun) {
-                    return Ok(found);
-                }
-            }
-            // Part of a batch may have been seen: a later read could see less of it.
-            let snapshot = engine.database.snapshot();
-            engine.read(View::At(&snapshot), key, want)
+            let Some(begun) = self.batches.none_runs() else { return Ok(None) };
+            let found = engine.read(View::Newest, key, want)?;
+            Ok(self.batches.none_began_since(begun).then_some(found))
         })
+    }
+
+    /// A snapshot that shows of each batch all or nothing, if the batches that are being applied end soon.
+    ///
+    /// While one is applied there may be no such snapshot: as the engine flushes and compacts it takes sequence
+    /// numbers for itself, and then shows all that has a lower one, with a batch that is applied in part.
+    pub(crate) fn try_snapshot(&self, engine: &Engine) -> Option<Snapshot> {
+        if let Some(begun) = self.batches.none_runs() {
+            let snapshot = engine.database.snapshot();
+            if self.batches.none_began_since(begun) {
+                return Some(snapshot);
+            }
+        }
+        let _nothing_is_applied = self.conditions.try_write_for(turn::TURN)?;
+        Some(engine.database.snapshot())
+    }
+
+    /// As [`try_snapshot`](Self::try_snapshot), once no batch is being applied; blocks until then.
+    pub(crate) fn wait_for_snapshot(&self, engine: &Engine) -> Snapshot {
+        let _nothing_is_applied = self.conditions.write();
+        engine.database.snapshot()
     }
 
     /// Checks the conditions of a batch and applies it; blocks as long as that takes.

@@ -8,7 +8,10 @@ use datastore::{
     Outcome, Page, Query, Result, Survives, Want,
 };
 
+use fjall::Snapshot;
+
 use crate::core::Core;
+use crate::engine::View;
 use crate::snapshot::FjallSnapshot;
 use crate::{FjallOptions, bridge, check, compaction, errors, pages, turn};
 
@@ -49,6 +52,20 @@ impl FjallDatastore {
     pub(crate) fn new(core: Arc<Core>) -> Self {
         Self { core }
     }
+
+    /// A snapshot that shows of each batch all or nothing.
+    async fn whole_snapshot(&self) -> Result<Snapshot> {
+        let soon = {
+            let engine = self.core.engine()?;
+            errors::guarded(|| Ok(self.core.try_snapshot(&engine)))?
+        };
+        if let Some(snapshot) = soon {
+            return Ok(snapshot);
+        }
+        let core = Arc::clone(&self.core);
+        let taken = move || Ok(core.wait_for_snapshot(&*core.engine()?));
+        bridge::on_thread("snapshot", taken).await
+    }
 }
 
 #[async_trait]
@@ -63,15 +80,21 @@ impl Datastore for FjallDatastore {
     }
 
     async fn read(&self, key: &Key, want: Want) -> Result<Option<Found>> {
-        let found = self.core.read(key, &want);
+        let found = match self.core.try_read(key, &want)? {
+            Some(found) => found,
+            None => {
+                let (snapshot, engine) = (self.whole_snapshot().await?, self.core.engine()?);
+                errors::guarded(|| engine.read(View::At(&snapshot), key, &want))?
+            }
+        };
         turn::count(1).await;
-        found
+        Ok(found)
     }
 
     async fn query_page(&self, query: &Query) -> Result<Page> {
         let page = {
-            let engine = self.core.engine()?;
-            errors::guarded(|| pages::page(&engine, &engine.database.snapshot(), query))
+            let (snapshot, engine) = (self.whole_snapshot().await?, self.core.engine()?);
+            errors::guarded(|| pages::page(&engine, &snapshot, query))
         };
         turn::count(turn::PAGE).await;
         page
@@ -102,7 +125,7 @@ impl Datastore for FjallDatastore {
     }
 
     async fn snapshot(&self) -> Result<Arc<dyn Datastore>> {
-        let snapshot = self.core.engine()?.database.snapshot();
+        let snapshot = self.whole_snapshot().await?;
         Ok(Arc::new(FjallSnapshot::new(Arc::clone(&self.core), snapshot, self.capabilities())))
     }
 
