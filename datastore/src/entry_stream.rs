@@ -1,8 +1,8 @@
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::vec;
 
 use futures::Stream;
 use futures::stream::FusedStream;
@@ -17,7 +17,7 @@ use crate::{Datastore, Direction, Entry, Error, ErrorKind, Key, Page, Query, Res
 #[must_use = "a stream does nothing unless polled"]
 pub struct EntryStream<'s, S: ?Sized> {
     store: &'s S,
-    entries: VecDeque<Entry>,
+    entries: vec::IntoIter<Entry>,
     state: State<'s>,
 }
 
@@ -33,7 +33,7 @@ type ReadPage<'s> = Pin<Box<dyn Future<Output = (Query, Result<Page>)> + Send + 
 
 impl<'s, S: Datastore + ?Sized> EntryStream<'s, S> {
     pub(crate) fn new(store: &'s S, query: Query) -> Self {
-        Self { store, entries: VecDeque::new(), state: State::Ready(query) }
+        Self { store, entries: Vec::new().into_iter(), state: State::Ready(query) }
     }
 
     /// Takes in the page; the limit of the query is that of all pages together.
@@ -52,7 +52,7 @@ impl<'s, S: Datastore + ?Sized> EntryStream<'s, S> {
             }
             _ => State::Done,
         };
-        self.entries = page.entries.into();
+        self.entries = page.entries.into_iter();
         Ok(())
     }
 }
@@ -71,7 +71,7 @@ impl<S: Datastore + ?Sized> Stream for EntryStream<'_, S> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         loop {
-            if let Some(entry) = this.entries.pop_front() {
+            if let Some(entry) = this.entries.next() {
                 return Poll::Ready(Some(Ok(entry)));
             }
             match &mut this.state {
@@ -103,7 +103,7 @@ impl<S: Datastore + ?Sized> Stream for EntryStream<'_, S> {
 
 impl<S: Datastore + ?Sized> FusedStream for EntryStream<'_, S> {
     fn is_terminated(&self) -> bool {
-        self.entries.is_empty() && matches!(self.state, State::Done)
+        self.entries.as_slice().is_empty() && matches!(self.state, State::Done)
     }
 }
 

@@ -101,8 +101,10 @@ impl Entry {
 pub struct PageBuilder {
     /// The keys, one after the other.
     keys: Vec<u8>,
-    /// Where the key of each entry ends, and what belongs to it.
-    contents: Vec<(usize, Content)>,
+    /// Where the key of each entry ends.
+    ends: Vec<usize>,
+    /// The entries, whose keys are put in place all at once.
+    entries: Vec<Entry>,
     bytes: usize,
     max_entries: usize,
     end: End,
@@ -132,7 +134,8 @@ impl PageBuilder {
         let guess = max_entries.min(256);
         Self {
             keys: Vec::with_capacity(guess * 48),
-            contents: Vec::with_capacity(guess),
+            ends: Vec::with_capacity(guess),
+            entries: Vec::with_capacity(guess),
             bytes: 0,
             max_entries,
             end: End::OfQuery,
@@ -142,7 +145,7 @@ impl PageBuilder {
     /// Whether the page takes no more; a store can ask before it fetches a value.
     #[inline]
     pub fn is_full(&self) -> bool {
-        self.contents.len() >= self.max_entries || self.bytes >= Self::MAX_BYTES
+        self.entries.len() >= self.max_entries || self.bytes >= Self::MAX_BYTES
     }
 
     /// Appends an entry, or breaks, leaving it out, if the page is full: there is a next page.
@@ -157,7 +160,8 @@ impl PageBuilder {
         if let Content::Value(value) = &content {
             self.bytes += value.len();
         }
-        self.contents.push((self.keys.len(), content));
+        self.ends.push(self.keys.len());
+        self.entries.push(Entry::new(PLACE, content));
         ControlFlow::Continue(())
     }
 
@@ -172,12 +176,11 @@ impl PageBuilder {
     /// # Errors
     /// [`ErrorKind::Corrupt`] if what was pushed is not a key.
     pub fn finish(self) -> Result<Page> {
-        let Self { keys, contents, bytes: _, max_entries: _, end } = self;
+        let Self { keys, ends, mut entries, bytes: _, max_entries: _, end } = self;
         let keys = JoinedKeys::new(keys.into());
-        let mut entries = Vec::with_capacity(contents.len());
         let mut start = 0;
-        for (end, content) in contents {
-            entries.push(Entry::new(keys.key(start..end).map_err(corrupt)?, content));
+        for (entry, end) in entries.iter_mut().zip(ends) {
+            entry.key = keys.key(start..end).map_err(corrupt)?;
             start = end;
         }
         let next = match end {
@@ -188,6 +191,9 @@ impl PageBuilder {
         Ok(Page { entries, next })
     }
 }
+
+/// Stands where a key will be.
+const PLACE: Key = crate::key!("/key");
 
 fn corrupt(error: Error) -> Error {
     Error::new(ErrorKind::Corrupt, "the store holds a key that is not one").with_source(error)
