@@ -72,11 +72,12 @@ impl GroupSync {
                 return Err(Error::closed());
             }
             queue.waiting.push(sender);
-            if queue.waiting.len() == 1 {
+            // With the lock, so that the thread wakes once: not for this commit first, and then for the last.
+            let all_here = arrival.is_some_and(Arrival::ends);
+            if all_here || queue.waiting.len() == 1 {
                 self.changed.notify_all();
             }
         }
-        drop(arrival);
         receiver.await.map_err(|_| health.unknown("the sync failed"))
     }
 
@@ -120,9 +121,23 @@ impl GroupSync {
     }
 }
 
+impl Arrival<'_> {
+    /// Ends it without waking the thread, and answers whether it was the last.
+    fn ends(self) -> bool {
+        let last = self.count_down();
+        std::mem::forget(self);
+        last
+    }
+
+    fn count_down(&self) -> bool {
+        self.0.arriving.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+}
+
 impl Drop for Arrival<'_> {
     fn drop(&mut self) {
-        if self.0.arriving.fetch_sub(1, Ordering::AcqRel) == 1 {
+        // Dropped on the way: the commit failed, or nobody waits for it any more.
+        if self.count_down() {
             self.0.notify();
         }
     }
