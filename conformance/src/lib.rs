@@ -3,7 +3,6 @@
 mod bench;
 mod case;
 mod cases;
-mod dice;
 mod factory;
 mod failure;
 mod history;

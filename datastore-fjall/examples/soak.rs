@@ -24,6 +24,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use datastore::{Batch, Clock, Datastore, DatastoreExt, Key, Query, SystemClock};
 use datastore_fjall::FjallDatastore;
+use fastrand::Rng;
 use futures::TryStreamExt;
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -151,15 +152,15 @@ impl Shared {
     }
 
     async fn write(&self, store: &FjallDatastore, writer: usize) -> Outcome<()> {
-        let mut random = Random(writer as u64 + 1);
+        let mut random = Rng::with_seed(writer as u64 + 1);
         while !self.done.load(Ordering::Relaxed) {
-            let slot = random.below(self.arguments.keys);
+            let slot = random.usize(..self.arguments.keys);
             if self.arguments.distinct {
                 let number = self.written[writer].load(Ordering::Relaxed);
                 store.put(&distinct_key(writer, number)?, self.value(writer, number)).await?;
                 self.written[writer].store(number + 1, Ordering::Release);
                 self.writes.fetch_add(1, Ordering::Relaxed);
-            } else if random.below(10) == 0 {
+            } else if random.usize(..10) == 0 {
                 // A batch of two keys: the slot and its twin always have the same version.
                 let version = self.versions[writer][slot].load(Ordering::Relaxed) + 1;
                 let value = self.value(writer, version);
@@ -180,20 +181,20 @@ impl Shared {
     }
 
     async fn read(&self, store: &FjallDatastore, reader: u64) -> Outcome<()> {
-        let mut random = Random(reader + 1000);
+        let mut random = Rng::with_seed(reader + 1000);
         while !self.done.load(Ordering::Relaxed) {
-            let writer = random.below(self.arguments.writers);
+            let writer = random.usize(..self.arguments.writers);
             if self.arguments.distinct {
                 let written = self.written[writer].load(Ordering::Acquire);
                 if written > 0 {
-                    let number = random.below(written as usize) as u64;
+                    let number = random.usize(..written as usize) as u64;
                     let found = store.get(&distinct_key(writer, number)?).await?;
                     if found != Some(self.value(writer, number)) {
                         return Err(format!("writer {writer} key {number}: {found:?}").into());
                     }
                 }
             } else {
-                let slot = random.below(self.arguments.keys);
+                let slot = random.usize(..self.arguments.keys);
                 let least = self.versions[writer][slot].load(Ordering::Acquire);
                 let found = store.get(&key(writer, slot)?).await?;
                 if version_of(found.as_ref()) < least {
@@ -202,7 +203,7 @@ impl Shared {
             }
             self.reads.fetch_add(1, Ordering::Relaxed);
             // The store gives up its turn by itself; this leaves the writers most of the machine.
-            if random.below(8) == 0 {
+            if random.usize(..8) == 0 {
                 tokio::task::yield_now().await;
             }
         }
@@ -247,9 +248,9 @@ impl Shared {
 
     fn value(&self, writer: usize, version: u64) -> Bytes {
         let mut value = version.to_be_bytes().to_vec();
-        let mut random = Random(version + ((writer as u64) << 40));
+        let mut random = Rng::with_seed(version + ((writer as u64) << 40));
         while value.len() < self.arguments.value {
-            value.extend(random.next().to_be_bytes());
+            value.extend(random.u64(..).to_be_bytes());
         }
         value.truncate(self.arguments.value.max(8));
         value.into()
@@ -362,22 +363,6 @@ fn distinct_key(writer: usize, number: u64) -> datastore::Result<Key> {
 fn version_of(value: Option<&Bytes>) -> u64 {
     let first = value.and_then(|value| value.first_chunk::<8>().copied());
     first.map_or(0, u64::from_be_bytes)
-}
-
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit.max(1) as u64) as usize
-    }
 }
 
 const STALL: Duration = Duration::from_secs(30);

@@ -1,39 +1,29 @@
 //! The bodies of the fuzz targets, on the fixtures and on mutations of them.
 
+use fastrand::Rng;
+
 use crate::car_support::fixture;
 
 #[allow(unreachable_pub, reason = "public for the fuzz targets")]
 #[path = "../../fuzz/src/lib.rs"]
 mod bodies;
 
-/// SplitMix64: the same inputs in each run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ (mixed >> 31)) % limit.max(1) as u64) as usize
-    }
-
-    fn mutate(&mut self, bytes: &mut Vec<u8>) {
-        let at = self.below(bytes.len());
-        match self.below(6) {
-            0 => bytes[at] ^= 1 << self.below(8),
-            1 => bytes[at] = [0, 1, 0x7f, 0x80, 0xff][self.below(5)],
-            2 => bytes.truncate(at.max(1)),
-            3 => drop(bytes.drain(at..(at + 1 + self.below(4)).min(bytes.len() - 1).max(at))),
-            4 => {
-                let inserted = vec![self.below(256) as u8; 1 + self.below(9)];
-                bytes.splice(at..at, inserted).for_each(drop);
-            }
-            _ => {
-                let (from, len) = (self.below(bytes.len()), self.below(100));
-                let piece = bytes[from..(from + len).min(bytes.len())].to_vec();
-                bytes.splice(at..at, piece).for_each(drop);
-            }
+/// Changes something, somewhere.
+fn mutate(random: &mut Rng, bytes: &mut Vec<u8>) {
+    let at = random.usize(..bytes.len());
+    match random.usize(..6) {
+        0 => bytes[at] ^= 1 << random.usize(..8),
+        1 => bytes[at] = [0, 1, 0x7f, 0x80, 0xff][random.usize(..5)],
+        2 => bytes.truncate(at.max(1)),
+        3 => drop(bytes.drain(at..(at + 1 + random.usize(..4)).min(bytes.len() - 1).max(at))),
+        4 => {
+            let inserted = vec![random.usize(..256) as u8; 1 + random.usize(..9)];
+            bytes.splice(at..at, inserted).for_each(drop);
+        }
+        _ => {
+            let (from, len) = (random.usize(..bytes.len()), random.usize(..100));
+            let piece = bytes[from..(from + len).min(bytes.len())].to_vec();
+            bytes.splice(at..at, piece).for_each(drop);
         }
     }
 }
@@ -46,13 +36,13 @@ fn seeds() -> Vec<Vec<u8>> {
 }
 
 fn run(body: fn(&[u8]), seeds: &[Vec<u8>], rounds: usize) {
-    let mut random = Random(7);
+    let mut random = Rng::with_seed(7);
     for seed in seeds {
         body(seed);
         for _ in 0..rounds {
             let mut input = seed.clone();
-            for _ in 0..=random.below(4) {
-                random.mutate(&mut input);
+            for _ in 0..=random.usize(..4) {
+                mutate(&mut random, &mut input);
             }
             body(&input);
         }

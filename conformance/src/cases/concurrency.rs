@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use datastore::{Conditions, Datastore, ErrorKind, Fault, Injected, Key, Operation, Position};
+use fastrand::Rng;
 use futures::future::try_join_all;
 
 use super::support::numbered;
 use crate::bench::Bench;
 use crate::case::{Case, Need::Writable, case};
-use crate::dice::Dice;
 use crate::failure::{Failure, Outcome};
 use crate::recorder::Recorder;
 
@@ -119,7 +119,7 @@ async fn run_once(bench: &Bench, mix: Mix, seed: u64) -> Outcome {
     let (tasks, calls) = if few { (4, 12) } else { bench.scale.pick((4, 12), (6, 40)) };
     let tasks = (0..tasks).map(|task| {
         let (recorder, keys) = (Arc::clone(&recorder), keys.clone());
-        let dice = Dice::new(seed.wrapping_mul(1_000).wrapping_add(task));
+        let dice = Rng::with_seed(seed.wrapping_mul(1_000).wrapping_add(task));
         tokio::spawn(async move { work(&recorder, &keys, mix, task, calls, dice).await })
     });
     for result in try_join_all(tasks.collect::<Vec<_>>()).await? {
@@ -147,15 +147,15 @@ async fn work(
     mix: Mix,
     task: u64,
     calls: usize,
-    mut dice: Dice,
+    mut dice: Rng,
 ) -> Outcome {
     let Mix { reads, writes, swaps, swaps_delete, batches, listings, dropped, failing: _ } = mix;
     for call in 0..calls {
         // Every value is written once, so that a read tells which write it saw.
         let stamp = |key: usize| Bytes::from(format!("{task}.{call}.{key}"));
-        let value = |key: usize, dice: &mut Dice| (dice.roll(5) > 0).then(|| stamp(key));
-        let key = dice.pick(keys).ok_or_else(|| Failure::new("no keys to work on"))?;
-        let mut choice = dice.roll(reads + writes + swaps + batches + listings + dropped);
+        let value = |key: usize, dice: &mut Rng| (dice.usize(..5) > 0).then(|| stamp(key));
+        let key = dice.choice(keys).ok_or_else(|| Failure::new("no keys to work on"))?;
+        let mut choice = dice.usize(..reads + writes + swaps + batches + listings + dropped);
         let mut chosen = |share: usize| {
             let is = choice < share;
             choice = if is { usize::MAX } else { choice.wrapping_sub(share) };
@@ -178,11 +178,11 @@ async fn work(
         } else if chosen(listings) {
             recorder.list(keys).await?;
         } else {
-            let polls = dice.roll(4);
+            let polls = dice.usize(..4);
             recorder.write_and_drop(&[(key.clone(), value(0, &mut dice))], polls).await?;
         }
         // A store in memory would otherwise run each task to its end.
-        if dice.roll(2) == 0 {
+        if dice.usize(..2) == 0 {
             tokio::task::yield_now().await;
         }
     }

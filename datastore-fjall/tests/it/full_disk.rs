@@ -18,7 +18,7 @@ use datastore_fjall::{FjallDatastore, FjallOptions};
 use futures::executor::block_on;
 
 use crate::child;
-use crate::random::{Random, number_from_env};
+use crate::random::{self, number_from_env};
 use crate::small_disk::SmallDisk;
 
 const DIRECTORY: &str = "DATASTORE_FJALL_FULL_DISK_DIRECTORY";
@@ -108,7 +108,7 @@ fn child_that_fills_its_disk() {
     let mut sums: BTreeMap<&str, u64> = BTreeMap::new();
     for round in 0..ROUNDS {
         for (number, shape) in SHAPES.iter().enumerate() {
-            let seed = Random::of(&[seed, round, number as u64]).next();
+            let seed = random::stream(&[seed, round, number as u64]).u64(..);
             let counts = Round { directory: directory.clone().into(), shape, seed }.run();
             for (what, count) in counts {
                 *sums.entry(what).or_default() += count;
@@ -136,7 +136,7 @@ impl Round {
     fn run(&self) -> Vec<(&'static str, u64)> {
         let ballast = self.directory.join("ballast");
         // More than half: what is in the journals is still to be written to tables.
-        fill(&ballast, DISK_BYTES / 2 + Random::new(self.seed).below(DISK_BYTES / 4));
+        fill(&ballast, DISK_BYTES / 2 + fastrand::Rng::with_seed(self.seed).u64(..DISK_BYTES / 4));
         let (mut fates, first_error) = block_on(self.write_until_full());
         let reopened = block_on(self.look_while_full(&fates));
         fs::remove_file(&ballast).unwrap();
@@ -300,15 +300,15 @@ impl Round {
     }
 
     fn parts(&self, number: u64) -> u64 {
-        1 + Random::of(&[self.seed, number]).below(self.shape.most_parts)
+        1 + random::stream(&[self.seed, number]).u64(..self.shape.most_parts)
     }
 
     fn value(&self, number: u64, part: u64) -> Bytes {
-        let mut random = Random::of(&[self.seed, number, part]);
+        let mut random = random::stream(&[self.seed, number, part]);
         // The first commits are small, so that they find space.
         let most = if number < BEFORE * THREADS { 100 } else { self.shape.most_bytes };
-        let len = random.below(most) as usize;
-        random.bytes(len).into()
+        let len = random.u64(..most);
+        random::bytes(&mut random, len).into()
     }
 }
 

@@ -24,7 +24,7 @@ use futures::executor::block_on;
 
 use crate::child;
 use crate::plan::{self, COUNTER, Kind, Step, Writer};
-use crate::random::{Random, number_from_env};
+use crate::random::number_from_env;
 
 const DIRECTORY: &str = "DATASTORE_FJALL_KILL_DIRECTORY";
 const STATE: &str = "DATASTORE_FJALL_KILL_STATE";
@@ -38,9 +38,9 @@ enum Moment {
 }
 
 impl Moment {
-    fn choose(random: &mut Random) -> Self {
-        let wait = Duration::from_micros(random.below(120_000));
-        if random.below(4) == 0 { Self::SinceStart(wait) } else { Self::SinceOpened(wait) }
+    fn choose(random: &mut fastrand::Rng) -> Self {
+        let wait = Duration::from_micros(random.u64(..120_000));
+        if random.u64(..4) == 0 { Self::SinceStart(wait) } else { Self::SinceOpened(wait) }
     }
 }
 
@@ -49,7 +49,7 @@ fn a_killed_process_loses_no_acknowledged_write_and_tears_no_batch() {
     let (kills, seed) = (number_from_env("KILLS", 100), number_from_env("KILL_SEED", 1));
     println!("seed {seed}");
     let directory = tempfile::tempdir().unwrap();
-    let mut random = Random::new(seed);
+    let mut random = fastrand::Rng::with_seed(seed);
     let mut writers = Writer::all(seed);
     let mut sums = Sums::default();
     for _ in 0..kills {
@@ -57,7 +57,7 @@ fn a_killed_process_loses_no_acknowledged_write_and_tears_no_batch() {
         let result = run_and_kill(directory.path(), &mut writers, moment, &mut sums);
         // By turns the next child or the parent is the first to see what the kill has left.
         let result = match result {
-            Ok(()) if random.below(2) == 0 => block_on(look(directory.path(), &mut writers)),
+            Ok(()) if random.u64(..2) == 0 => block_on(look(directory.path(), &mut writers)),
             other => other,
         };
         sums.check(result, directory.path());

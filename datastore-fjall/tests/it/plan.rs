@@ -7,7 +7,7 @@ use bytes::Bytes;
 use datastore::{Batch, Condition, Datastore, DatastoreExt, Key, Op, Query, Version, key};
 use futures::TryStreamExt;
 
-use crate::random::Random;
+use crate::random;
 
 pub(crate) const WRITERS: u64 = 4;
 
@@ -62,16 +62,16 @@ impl Writer {
     }
 
     pub(crate) fn next_step(&self) -> Step {
-        let mut random = Random::of(&[self.seed, self.index, self.done + 1]);
-        let (kind, most) = match random.below(16) {
+        let mut random = random::stream(&[self.seed, self.index, self.done + 1]);
+        let (kind, most) = match random.u64(..16) {
             0..=8 => (Kind::Plain, 1),
             9..=11 => (Kind::Plain, 24),
             12 => (Kind::Allowed, 8),
             13 => (Kind::Refused, 8),
             _ => (Kind::Count, 1),
         };
-        let synced = random.below(64) == 0;
-        let mut slot = || (random.below(SLOTS) as usize, random.below(4) > 0);
+        let synced = random.u64(..64) == 0;
+        let mut slot = || (random.u64(..SLOTS) as usize, random.u64(..4) > 0);
         let condition = slot().0;
         let size = 1 + slot().0 as u64 % most;
         Step { kind, synced, condition, writes: (0..size).map(|_| slot()).collect() }
@@ -127,10 +127,10 @@ impl Writer {
     }
 
     fn value(&self, number: u64, slot: usize) -> Bytes {
-        let mut random = Random::of(&[self.seed, self.index, number, slot as u64]);
-        let len = if random.below(200) == 0 { 70_000 } else { random.below(1200) };
+        let mut random = random::stream(&[self.seed, self.index, number, slot as u64]);
+        let len = if random.u64(..200) == 0 { 70_000 } else { random.u64(..1200) };
         let name = format!("step {number} of writer {}: ", self.index).into_bytes();
-        [name, random.bytes(len as usize)].concat().into()
+        [name, random::bytes(&mut random, len)].concat().into()
     }
 
     /// All that the store must hold of this writer.

@@ -1,40 +1,16 @@
 //! Randomness that a seed repeats.
 
-/// SplitMix64.
-pub(crate) struct Random(u64);
+use fastrand::Rng;
 
-impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
+/// A stream of its own for each list of numbers.
+pub(crate) fn stream(numbers: &[u64]) -> Rng {
+    let seed = |seed, number: &u64| Rng::with_seed(seed ^ number).u64(..);
+    Rng::with_seed(numbers.iter().fold(0, seed))
+}
 
-    /// A stream of its own for each list of numbers.
-    pub(crate) fn of(numbers: &[u64]) -> Self {
-        numbers.iter().fold(Self(0), |mut random, number| Self(random.next() ^ number))
-    }
-
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    /// A number less than `end`.
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    /// Bytes that do not compress.
-    pub(crate) fn bytes(&mut self, len: usize) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(len + 8);
-        while bytes.len() < len {
-            bytes.extend_from_slice(&self.next().to_le_bytes());
-        }
-        bytes.truncate(len);
-        bytes
-    }
+/// Bytes that do not compress.
+pub(crate) fn bytes(random: &mut Rng, len: u64) -> Vec<u8> {
+    std::iter::repeat_with(|| random.u8(..)).take(len as usize).collect()
 }
 
 /// The number in an environment variable.

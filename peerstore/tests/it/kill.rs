@@ -25,7 +25,7 @@ use peerstore::{Consumed, GcStrategy, Peerstore, PeerstoreOptions, VerifiedRecor
 
 use crate::child;
 use crate::plan::{self, Step};
-use crate::random::{Random, number_from_env};
+use crate::random::number_from_env;
 use crate::support::keypair;
 
 const DIRECTORY: &str = "PEERSTORE_KILL_DIRECTORY";
@@ -48,17 +48,17 @@ fn a_killed_process_loses_no_acknowledged_change_of_peers() {
     let (kills, seed) = (number_from_env("PEER_KILLS", 20), number_from_env("KILL_SEED", 1));
     println!("seed {seed}");
     let directory = tempfile::tempdir().unwrap();
-    let mut random = Random::new(seed);
+    let mut random = fastrand::Rng::with_seed(seed);
     let mut acknowledged = Acknowledged { seed, ..Acknowledged::default() };
     let mut while_opening = 0;
     for kill in 0..kills {
         // It may be about to open the store, or long at work.
-        let wait = Duration::from_micros(random.below(150_000));
-        let since_opened = random.below(4) > 0;
+        let wait = Duration::from_micros(random.u64(..150_000));
+        let since_opened = random.u64(..4) > 0;
         while_opening +=
             u64::from(!run_and_kill(directory.path(), &mut acknowledged, wait, since_opened));
         // By turns the next child or the parent is the first to see what the kill has left.
-        if random.below(2) == 0 || kill + 1 == kills {
+        if random.u64(..2) == 0 || kill + 1 == kills {
             block_on(look(directory.path(), &acknowledged));
         }
     }

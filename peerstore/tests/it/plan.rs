@@ -10,7 +10,7 @@ use libp2p_identity::{Keypair, PeerId};
 use multiaddr::Multiaddr;
 use peerstore::{Peerstore, VerifiedRecord};
 
-use crate::random::Random;
+use crate::random;
 
 /// Peers of a writer.
 const PEERS: u64 = 12;
@@ -38,11 +38,11 @@ pub(crate) enum Step {
 impl Step {
     /// The step with this number, from 1 on.
     pub(crate) fn of(seed: u64, writer: u64, number: u64) -> Self {
-        let mut random = Random::of(&[seed, writer, number]);
-        let peer = random.below(PEERS);
-        match random.below(12) {
-            0..=4 => Self::Add { peer, addr: random.below(20) },
-            5 | 6 => Self::AddShort { peer, addr: random.below(20) },
+        let mut random = random::stream(&[seed, writer, number]);
+        let peer = random.u64(..PEERS);
+        match random.u64(..12) {
+            0..=4 => Self::Add { peer, addr: random.u64(..20) },
+            5 | 6 => Self::AddShort { peer, addr: random.u64(..20) },
             7..=9 => Self::Consume { peer, sequence: number },
             10 => Self::Tag { peer },
             _ => Self::Remove { peer },
