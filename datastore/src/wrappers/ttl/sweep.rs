@@ -3,8 +3,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 use super::core::Core;
 use super::header;
 use crate::{
-    Batch, Condition, Conditions, Datastore, Due, ErrorKind, Expiry, ExpiryRound, Key, MANY_OPS,
-    MANY_READS, Op, Result, Version, Want,
+    Batch, Condition, Conditions, Datastore, Due, ErrorKind, Expiry, ExpiryRound, Key, MANY_BYTES,
+    MANY_OPS, MANY_READS, Op, Result, Version, Want,
 };
 
 /// What a [`sweep`](super::Ttl::sweep) did.
@@ -36,6 +36,9 @@ enum Verdict {
 /// A page is settled in one batch of at most [`MANY_OPS`] operations.
 const PAGE: usize = MANY_OPS / 2;
 
+/// Entries that are gathered and put in the order of their keys, before they are settled page by page.
+const GATHERED: usize = 20 * PAGE;
+
 impl<S: Datastore> Core<S> {
     pub(super) async fn sweep(&self, budget: usize) -> Result<SweepReport> {
         let _alone = self.sweeping.lock().await;
@@ -44,30 +47,49 @@ impl<S: Datastore> Core<S> {
         let mut left = budget;
         while left > 0 {
             self.gate.check_open()?;
-            let due = round.due(&self.below, left.min(PAGE)).await?;
+            let mut due = self.gather(&mut round, left.min(GATHERED)).await?;
             if due.is_empty() {
                 break;
             }
             left -= due.len();
-            report.looked += due.len() as u64;
-            self.settle(due, &mut round, &mut report).await?;
+            // Each is looked up, compared and removed: neighbours find what stores keep for several keys still at hand.
+            due.sort_by(|one, other| one.key().cmp(other.key()));
+            let mut due = due.into_iter();
+            while !due.as_slice().is_empty() {
+                self.gate.check_open()?;
+                let page: Vec<Due> = due.by_ref().take(PAGE).collect();
+                report.looked += page.len() as u64;
+                self.settle(page, &mut round, &mut report).await?;
+            }
         }
         report.complete = round.is_complete();
         self.index.passed(&self.below, round).await?;
         Ok(report)
     }
 
+    /// What is due next, `most` at most, as far as it is not too much to hold.
+    async fn gather(&self, round: &mut ExpiryRound, most: usize) -> Result<Vec<Due>> {
+        let (mut gathered, mut bytes) = (Vec::new(), 0);
+        while gathered.len() < most && bytes < MANY_BYTES {
+            let due = round.due(&self.below, PAGE.min(most - gathered.len())).await?;
+            if due.is_empty() {
+                break;
+            }
+            bytes += due.iter().map(|due| due.key().as_bytes().len()).sum::<usize>();
+            gathered.extend(due);
+        }
+        Ok(gathered)
+    }
+
     /// Settles a page of what is due, alone at its keys: what a writer wrote before is seen, and
     /// what it writes next comes after.
     async fn settle(
         &self,
-        mut due: Vec<Due>,
+        due: Vec<Due>,
         round: &mut ExpiryRound,
         report: &mut SweepReport,
     ) -> Result<()> {
         let capabilities = self.below.capabilities();
-        // Each is looked up, compared and removed: neighbours find what stores keep for several keys still at hand.
-        due.sort_by(|one, other| one.key().cmp(other.key()));
         let compares = capabilities.conditions == Conditions::AnyBatch;
         let mut turn = self.turns.nowhere();
         let (due, others): (Vec<_>, Vec<_>) = due.into_iter().partition(|due| turn.add(due.key()));
