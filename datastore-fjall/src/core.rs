@@ -17,6 +17,7 @@ use crate::group_sync::GroupSync;
 use crate::health::Health;
 use crate::maintenance::{Limits, Maintenance};
 use crate::traffic::Traffic;
+use crate::writes::{Ending, Writes};
 use crate::{FjallOptions, recovery, seal, settle, turn, usage};
 
 /// What a store and its snapshots share. Dropping it closes the store.
@@ -27,6 +28,7 @@ pub(crate) struct Core {
     /// check to the write.
     conditions: RwLock<()>,
     batches: Batches,
+    writes: Writes,
     pub(crate) traffic: Arc<Traffic>,
     pub(crate) group: Arc<GroupSync>,
     pub(crate) health: Arc<Health>,
@@ -72,8 +74,8 @@ impl Core {
             }
         };
         let running = RwLock::new(Some(Running { engine, maintenance, sync, directory }));
-        let (conditions, batches) = (RwLock::default(), Batches::default());
-        Ok(Arc::new(Self { running, conditions, batches, traffic, group, health }))
+        let (conditions, batches, writes) = (RwLock::default(), Batches::default(), Writes::new());
+        Ok(Arc::new(Self { running, conditions, batches, writes, traffic, group, health }))
     }
 
     /// The engine, for the time of one operation; `Closed` as soon as a close waits for it.
@@ -97,7 +99,12 @@ impl Core {
         let engine = self.engine()?;
         errors::guarded(|| {
             let Some(begun) = self.batches.none_runs() else { return Ok(None) };
+            let seen = (*want == Want::Value).then(|| self.writes.seen(key));
             let found = engine.read(View::Newest, key, want)?;
+            let found = found.map(|found| match seen {
+                Some(seen) => found.seen(seen),
+                None => found,
+            });
             Ok(self.batches.none_began_since(begun).then_some(found))
         })
     }
@@ -132,11 +139,13 @@ impl Core {
         errors::guarded(|| {
             let written = if conditions.is_empty() {
                 let _together = self.conditions.read();
+                let _counts = self.writes.begin();
                 let _visible_at_once = (count > 1).then(|| self.batches.begin());
                 engine.write(ops)
             } else {
                 let _alone = self.conditions.write();
-                engine.check_conditions(&conditions)?;
+                engine.check_conditions(&conditions, &self.writes)?;
+                let _counts = self.writes.begin();
                 let _visible_at_once = (count > 1).then(|| self.batches.begin());
                 engine.write(ops)
             };
@@ -216,14 +225,6 @@ impl Batches {
 
     fn none_began_since(&self, begun: u64) -> bool {
         self.begun.load(Ordering::SeqCst) == begun
-    }
-}
-
-struct Ending<'b>(&'b AtomicU64);
-
-impl Drop for Ending<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_add(1, Ordering::SeqCst);
     }
 }
 

@@ -12,6 +12,7 @@ use fjall::{
     OwnedWriteBatch, PersistMode, Readable, Slice, Snapshot,
 };
 
+use crate::writes::Writes;
 use crate::{Compression, FjallOptions, errors};
 
 /// Handles of the engine; while one of them lives the directory is locked.
@@ -87,14 +88,15 @@ impl Engine {
         size.map_err(errors::engine)
     }
 
-    /// Answers `Conflict` unless all the conditions hold now.
-    pub(crate) fn check_conditions(&self, conditions: &[Condition]) -> Result<()> {
+    /// Answers `Conflict` unless all the conditions hold now; nothing is written meanwhile.
+    pub(crate) fn check_conditions(&self, conditions: &[Condition], writes: &Writes) -> Result<()> {
         for condition in conditions {
             let key = condition.key();
             let holds = match condition {
                 Condition::Absent(_) => {
                     !self.data.contains_key(key.as_bytes()).map_err(errors::engine)?
                 }
+                Condition::Unchanged(_, version) if writes.none_since(key, version) => true,
                 Condition::Unchanged(..) => {
                     condition.holds(self.value(View::Newest, key.as_bytes())?.as_deref())
                 }

@@ -47,6 +47,7 @@ mod store;
 mod traffic;
 mod turn;
 mod usage;
+mod writes;
 
 pub use options::{Compression, FjallOptions};
 pub use store::FjallDatastore;

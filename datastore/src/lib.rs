@@ -62,7 +62,7 @@ pub use key_range::KeyRange;
 pub use memory::MemoryDatastore;
 pub use page::{Content, Entry, Page, PageBuilder};
 pub use query::{Direction, Query, Scope, Select};
-pub use read::{Found, Version, Want};
+pub use read::{Found, Seen, Version, Want};
 pub use wrappers::{
     Fault, FaultRule, Injected, Namespace, Operation, PendingWrites, Position, ReadOnly,
     SweepReport, Ttl, TtlOptions, WriteBehind, WriteBehindOptions,

@@ -19,33 +19,34 @@ pub enum Want {
 }
 
 /// A value that was found, as far as the read asked for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Found {
     size: Option<u64>,
     value: Option<Bytes>,
     version: Option<Version>,
+    seen: Option<Seen>,
 }
 
 impl Found {
     /// The answer to [`Want::Exists`].
     pub fn exists() -> Self {
-        Self { size: None, value: None, version: None }
+        Self { size: None, value: None, version: None, seen: None }
     }
 
     /// The answer to [`Want::Size`].
     pub fn sized(size: u64) -> Self {
-        Self { size: Some(size), value: None, version: None }
+        Self { size: Some(size), value: None, version: None, seen: None }
     }
 
     /// The answer to [`Want::Value`].
     pub fn whole(value: Bytes) -> Self {
-        Self { size: Some(value.len() as u64), value: Some(value), version: None }
+        Self { size: Some(value.len() as u64), value: Some(value), version: None, seen: None }
     }
 
     /// The answer to [`Want::Range`], from a store that reads ranges: a part, and the size of the
     /// whole value.
     pub fn part(part: Bytes, size: u64) -> Self {
-        Self { size: Some(size), value: Some(part), version: None }
+        Self { size: Some(size), value: Some(part), version: None, seen: None }
     }
 
     /// The answer to `want` from a store that has the whole value at hand.
@@ -81,6 +82,14 @@ impl Found {
         self
     }
 
+    /// Says where and when a value was read that is its own version: by that the store may know, without
+    /// another look, that [`Condition::Unchanged`](crate::Condition::Unchanged) holds.
+    #[must_use]
+    pub fn seen(mut self, seen: Seen) -> Self {
+        self.seen = Some(seen);
+        self
+    }
+
     /// Size of the whole value in bytes; `None` if the read asked only whether it exists.
     pub fn size(&self) -> Option<u64> {
         self.size
@@ -100,16 +109,29 @@ impl Found {
     /// where the read asked for [`Want::Value`] and the store holds conditions.
     pub fn version(&self) -> Option<Version> {
         let value = || self.value.clone().filter(|value| Some(value.len() as u64) == self.size);
-        self.version.clone().or_else(|| value().map(Version::of_value))
+        let seen = |value| Version { seen: self.seen, ..Version::of_value(value) };
+        self.version.clone().or_else(|| value().map(seen))
     }
 }
+
+impl PartialEq for Found {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { size, value, version, seen: _ } = self;
+        (size, value, version) == (&other.size, &other.value, &other.version)
+    }
+}
+
+impl Eq for Found {}
 
 /// What a value was when it was read, to hand back in a condition; opaque to callers.
 ///
 /// Local stores use the value itself, so a value that was changed and changed back counts as
 /// unchanged; remote stores use their ETag or generation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Version(Repr);
+#[derive(Clone, Debug)]
+pub struct Version {
+    repr: Repr,
+    seen: Option<Seen>,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Repr {
@@ -120,17 +142,17 @@ enum Repr {
 impl Version {
     /// The version of a store that compares values.
     pub fn of_value(value: Bytes) -> Self {
-        Self(Repr::Value(value))
+        Self { repr: Repr::Value(value), seen: None }
     }
 
     /// The version of a store that compares tags.
     pub fn of_tag(tag: impl Into<Bytes>) -> Self {
-        Self(Repr::Tag(tag.into()))
+        Self { repr: Repr::Tag(tag.into()), seen: None }
     }
 
     /// The value, if this is a version of a store that compares values.
     pub fn as_value(&self) -> Option<&Bytes> {
-        match &self.0 {
+        match &self.repr {
             Repr::Value(value) => Some(value),
             Repr::Tag(_) => None,
         }
@@ -138,9 +160,33 @@ impl Version {
 
     /// The tag, if this is a version of a store that compares tags.
     pub fn as_tag(&self) -> Option<&Bytes> {
-        match &self.0 {
+        match &self.repr {
             Repr::Tag(tag) => Some(tag),
             Repr::Value(_) => None,
         }
     }
+
+    /// Where and when the value was read, if its store said so.
+    pub fn seen(&self) -> Option<Seen> {
+        self.seen
+    }
+}
+
+impl PartialEq for Version {
+    fn eq(&self, other: &Self) -> bool {
+        self.repr == other.repr
+    }
+}
+
+impl Eq for Version {}
+
+/// Where and when a store read a value, in numbers that say something to that store alone.
+///
+/// A hint and no more: two versions, or two values that were found, that differ in it are equal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Which key of which open store: a hash of both.
+    pub place: u64,
+    /// How often the store had been written before.
+    pub writes: u64,
 }

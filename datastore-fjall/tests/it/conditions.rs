@@ -2,7 +2,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use datastore::{Batch, Datastore, DatastoreExt, ErrorKind, Outcome, Version, Want, key};
+use datastore::{Batch, Datastore, DatastoreExt, ErrorKind, Key, Outcome, Version, Want, key};
+use datastore_fjall::FjallDatastore;
 use futures::executor::block_on;
 
 use crate::support::open;
@@ -33,6 +34,61 @@ fn a_condition_that_does_not_hold_applies_nothing() {
         assert!(store.has(&key!("/b")).await.unwrap());
         assert!(!store.has(&key!("/d")).await.unwrap());
     });
+}
+
+#[test]
+fn a_version_says_how_often_the_store_had_been_written() {
+    let directory = tempfile::tempdir().unwrap();
+    block_on(async {
+        let store = open(directory.path()).await;
+        let (a, b) = (key!("/a"), key!("/b"));
+        let seen = async |key| version(&store, key).await.seen().unwrap();
+        store.commit(Batch::new().put(a.clone(), "1").put(b.clone(), "1")).await.unwrap();
+        let first = seen(&a).await;
+        assert_eq!(seen(&a).await, first);
+        assert_ne!(seen(&b).await, first);
+        for write in [
+            Batch::new().put(b.clone(), "2"),
+            Batch::new().delete(b.clone()),
+            Batch::new().put(b.clone(), "3").put(key!("/c"), "3"),
+            Batch::new().put(b.clone(), "4").unchanged(b.clone(), Version::of_value("3".into())),
+        ] {
+            let before = seen(&a).await;
+            store.commit(write).await.unwrap();
+            assert_ne!(seen(&a).await, before);
+        }
+        // The value is the same all the same.
+        let unchanged = Version::of_value("1".into());
+        assert_eq!(version(&store, &a).await, unchanged);
+        store.commit(Batch::new().delete(b).unchanged(a, unchanged)).await.unwrap();
+    });
+}
+
+#[test]
+fn a_version_of_one_key_is_not_one_of_another_nor_of_another_store() {
+    let directories = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    block_on(async {
+        let (a, b) = (key!("/a"), key!("/b"));
+        let one = open(directories[0].path()).await;
+        one.commit(Batch::new().put(a.clone(), "1").put(b.clone(), "2")).await.unwrap();
+        let read = version(&one, &a).await;
+        let write = Batch::new().put(key!("/c"), "");
+        let error = one.commit(write.clone().unchanged(b, read.clone())).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict);
+        one.close().await.unwrap();
+        // Both are written as often as the first one was when the version was read.
+        let again = open(directories[0].path()).await;
+        let other = open(directories[1].path()).await;
+        for store in [again, other] {
+            store.put(&a, "3").await.unwrap();
+            let refused = write.clone().unchanged(a.clone(), read.clone());
+            assert_eq!(store.commit(refused).await.unwrap_err().kind(), ErrorKind::Conflict);
+        }
+    });
+}
+
+async fn version(store: &FjallDatastore, key: &Key) -> Version {
+    store.read(key, Want::Value).await.unwrap().unwrap().version().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
