@@ -1,7 +1,7 @@
 use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, HashSet};
 use std::future::poll_fn;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 use std::mem::take;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
@@ -20,22 +20,25 @@ pub(super) struct Turns {
 
 #[derive(Debug, Default)]
 struct State {
-    writers: HashMap<u64, usize>,
-    alone: HashSet<u64>,
+    writers: HashMap<u64, usize, BuildHasherDefault<Hashed>>,
+    alone: HashSet<u64, BuildHasherDefault<Hashed>>,
     waiting: Vec<Waker>,
 }
 
 impl Turns {
     /// Begins to write these keys, once nobody is alone at one of them.
     pub(super) async fn writer<'k>(&self, keys: impl Iterator<Item = &'k Key>) -> WriterTurn<'_> {
-        let keys: Vec<u64> = keys.map(|key| self.hash(key)).collect();
+        let mut keys = keys.map(|key| self.hash(key));
+        // Most batches have one key, and no list has to be made.
+        let keys = (keys.next(), keys.collect::<Vec<_>>());
+        let all = || keys.0.iter().chain(&keys.1);
         poll_fn(|cx| {
             let mut state = self.state();
-            if keys.iter().any(|key| state.alone.contains(key)) {
+            if all().any(|key| state.alone.contains(key)) {
                 state.waiting.push(cx.waker().clone());
                 return Poll::Pending;
             }
-            for key in &keys {
+            for key in all() {
                 *state.writers.entry(*key).or_default() += 1;
             }
             Poll::Ready(())
@@ -85,13 +88,14 @@ impl Turns {
 #[derive(Debug)]
 pub(super) struct WriterTurn<'t> {
     turns: &'t Turns,
-    keys: Vec<u64>,
+    keys: (Option<u64>, Vec<u64>),
 }
 
 impl Drop for WriterTurn<'_> {
     fn drop(&mut self) {
+        let (first, others) = &self.keys;
         self.turns.leave(|state| {
-            for key in &self.keys {
+            for key in first.iter().chain(others) {
                 if let Some(writers) = state.writers.get_mut(key) {
                     *writers -= 1;
                     if *writers == 0 {
@@ -136,5 +140,25 @@ impl Drop for LoneTurn<'_> {
                 state.alone.remove(key);
             }
         });
+    }
+}
+
+/// Finds hashes by themselves.
+#[derive(Debug, Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
