@@ -29,6 +29,7 @@ mod read_only;
 mod streams;
 mod ttl;
 mod ttl_model;
+mod ttl_sweep_pages;
 mod ttl_sweeps;
 mod updates;
 mod write_behind;

@@ -16,10 +16,10 @@ use crate::ttl::over;
 const SECOND: Duration = Duration::from_secs(1);
 const A: Key = key!("/a");
 
-type Below = Arc<Fault<Arc<MemoryDatastore>>>;
+pub(crate) type Below = Arc<Fault<Arc<MemoryDatastore>>>;
 
 /// A layer over a store that can be made to fail, and to wait on the same clock.
-async fn faulty() -> (Ttl<Below>, Below, TestClock) {
+pub(crate) async fn faulty() -> (Ttl<Below>, Below, TestClock) {
     let clock = TestClock::new();
     let memory = Arc::new(MemoryDatastore::new());
     let below = Arc::new(Fault::with_clock(memory, Arc::new(clock.clone())));
@@ -37,7 +37,7 @@ async fn entries(below: &Below) -> u64 {
     below.count(Query::descendants(index)).await.unwrap() - watermark
 }
 
-fn numbered(number: u64) -> Key {
+pub(crate) fn numbered(number: u64) -> Key {
     key!("/n").child(format!("{number:05}")).unwrap()
 }
 
