@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use datastore::{
-    Batch, Datastore, DatastoreExt, ErrorKind, Injected, Key, MANY_OPS, Op, Operation, Position,
-    Query, TestClock, key,
+    Datastore, DatastoreExt, ErrorKind, Injected, Key, MANY_OPS, Op, Operation, Position, Query,
+    TestClock, key,
 };
 use futures::executor::block_on;
 use futures::poll;
