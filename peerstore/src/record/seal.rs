@@ -5,6 +5,7 @@ use multiaddr::Multiaddr;
 use prost::Message;
 
 use super::error::RecordError;
+use super::lenient::Lenient;
 use super::verified::VerifiedRecord;
 use super::wire::{AddressInfo, DOMAIN, PAYLOAD_TYPE, PeerRecord};
 
@@ -30,7 +31,7 @@ impl VerifiedRecord {
         let record = PeerRecord {
             peer_id: Bytes::from(peer.to_bytes()),
             sequence,
-            addresses: infos.collect(),
+            addresses: infos.map(Lenient).collect(),
         };
         let (domain, payload_type) = (DOMAIN.to_owned(), PAYLOAD_TYPE.to_vec());
         let envelope = SignedEnvelope::new(keypair, domain, payload_type, record.encode_to_vec())

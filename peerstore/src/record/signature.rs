@@ -8,15 +8,24 @@ use libp2p_identity::{KeyType, PublicKey};
 use prost::Message;
 
 use super::error::RecordError;
+use super::lenient::Lenient;
 use super::wire;
 
 /// The key that is said to have signed.
-pub(super) fn signer(key: Option<wire::PublicKey>) -> Result<PublicKey, RecordError> {
+pub(super) fn signer(key: Option<Lenient<wire::PublicKey>>) -> Result<PublicKey, RecordError> {
+    let refused = |why: &str| RecordError::PublicKey(why.to_owned());
     // Both fields are required ones in the schema of keys.
-    let key = key.filter(|key| key.key_type.is_some() && key.data.is_some());
-    let key = key.ok_or_else(|| RecordError::PublicKey("it is missing".to_owned()))?;
-    PublicKey::try_decode_protobuf(&key.encode_to_vec())
-        .map_err(|flaw| RecordError::PublicKey(flaw.to_string()))
+    let whole = |key: wire::PublicKey| key.key_type.zip(key.data);
+    let (kind, data) =
+        key.and_then(|Lenient(key)| whole(key)).ok_or_else(|| refused("it is missing"))?;
+    let given = wire::PublicKey { key_type: Some(kind), data: Some(data) }.encode_to_vec();
+    let key = PublicKey::try_decode_protobuf(&given).map_err(|flaw| refused(&flaw.to_string()))?;
+    match key.key_type() {
+        KeyType::Ecdsa | KeyType::RSA if key.encode_protobuf() != given => {
+            Err(refused("it is not written as such keys are"))
+        }
+        _ => Ok(key),
+    }
 }
 
 /// Whether the key signed such bytes.
@@ -27,7 +36,7 @@ pub(super) fn verifies(key: &PublicKey, signed: &[u8], signature: &[u8]) -> bool
 fn in_one_form(kind: KeyType, signature: &[u8]) -> Cow<'_, [u8]> {
     match kind {
         KeyType::Secp256k1 => with_low_s(signature),
-        KeyType::Ecdsa => Cow::Borrowed(without_rest(signature)),
+        KeyType::Ecdsa => two_numbers(signature).map_or(Cow::Borrowed(signature), Cow::Owned),
         KeyType::Ed25519 | KeyType::RSA => Cow::Borrowed(signature),
     }
 }
@@ -42,9 +51,43 @@ fn with_low_s(signature: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// Go reads the first DER value and not what follows. One of P-256 is shorter than 128 bytes, so that its
-/// length is one byte.
-fn without_rest(signature: &[u8]) -> &[u8] {
-    let Some(len) = signature.get(1) else { return signature };
-    signature.get(..usize::from(*len) + 2).unwrap_or(signature)
+/// Go reads the two numbers at the front of the first DER value, and neither what follows them there nor
+/// what follows the value.
+fn two_numbers(signature: &[u8]) -> Option<Vec<u8>> {
+    let (value, _) = der(SEQUENCE, signature)?;
+    let (_, rest) = der(INTEGER, value)?;
+    let (_, rest) = der(INTEGER, rest)?;
+    let numbers = value.strip_suffix(rest)?;
+    let len = u8::try_from(numbers.len()).ok().filter(|len| *len < LONG)?;
+    Some([&[SEQUENCE, len], numbers].concat())
+}
+
+const SEQUENCE: u8 = 0x30;
+const INTEGER: u8 = 0x02;
+
+/// From here on, the first byte of a length says of how many bytes it is.
+const LONG: u8 = 0x80;
+
+/// The content of a DER value of that kind, and what follows it. The shortest form of its length is the only
+/// one.
+fn der(kind: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let [first, len, rest @ ..] = bytes else { return None };
+    let (len, rest) = match *len {
+        len if len < LONG => (usize::from(len), rest),
+        len => {
+            let (len, rest) = rest.split_at_checked(usize::from(len - LONG))?;
+            let padded = len.first().is_none_or(|first| *first == 0);
+            let value = len.iter().try_fold(0_u32, |value, byte| {
+                value.checked_mul(256)?.checked_add(u32::from(*byte))
+            })?;
+            if padded || value < u32::from(LONG) {
+                return None;
+            }
+            (value as usize, rest)
+        }
+    };
+    if *first != kind {
+        return None;
+    }
+    rest.split_at_checked(len)
 }

@@ -4,6 +4,7 @@ use multiaddr::Multiaddr;
 use prost::Message;
 
 use super::error::RecordError;
+use super::lenient::Lenient;
 use super::signature;
 use super::wire::{Claim, Envelope, PAYLOAD_TYPE, PeerRecord, signed_bytes};
 
@@ -84,7 +85,7 @@ impl VerifiedRecord {
     /// Whose record an envelope claims to be. Nothing is verified: good for finding what to compare it with,
     /// and for nothing else.
     pub(crate) fn claimed_peer(envelope: &Bytes) -> Option<PeerId> {
-        let claim = Claim::decode(open(envelope).ok()?.payload).ok()?;
+        let Lenient(claim) = Lenient::<Claim>::decode(open(envelope).ok()?.payload).ok()?;
         PeerId::from_bytes(&claim.peer_id).ok()
     }
 
@@ -111,12 +112,12 @@ impl VerifiedRecord {
     }
 
     fn read(payload: Bytes, envelope: Bytes) -> Result<Self, RecordError> {
-        let record =
-            PeerRecord::decode(payload).map_err(|flaw| RecordError::Payload(flaw.to_string()))?;
+        let Lenient(record) = Lenient::<PeerRecord>::decode(payload)
+            .map_err(|flaw| RecordError::Payload(flaw.to_string()))?;
         let peer = PeerId::from_bytes(&record.peer_id).map_err(|_| RecordError::PeerId)?;
         let addresses = record.addresses.iter();
         let addresses =
-            addresses.filter_map(|info| Multiaddr::try_from(info.multiaddr.to_vec()).ok());
+            addresses.filter_map(|info| Multiaddr::try_from(info.0.multiaddr.to_vec()).ok());
         Ok(Self {
             peer,
             sequence: record.sequence,
@@ -128,7 +129,7 @@ impl VerifiedRecord {
 
 /// The parts of an envelope that holds a peer record.
 fn open(envelope: &Bytes) -> Result<Envelope, RecordError> {
-    let envelope = Envelope::decode(envelope.clone())
+    let Lenient(envelope) = Lenient::<Envelope>::decode(envelope.clone())
         .map_err(|flaw| RecordError::Envelope(flaw.to_string()))?;
     if envelope.payload_type != PAYLOAD_TYPE[..] {
         return Err(RecordError::PayloadType);

@@ -2,7 +2,10 @@
 //! field counts, and their order does not.
 
 use bytes::Bytes;
+use prost::encoding::WireType;
 use prost::{Message, length_delimiter_len};
+
+use super::lenient::{Lenient, Schema};
 
 /// What is signed begins with it, so that a signature for another purpose is of no use here.
 pub(super) const DOMAIN: &str = "libp2p-peer-record";
@@ -13,13 +16,22 @@ pub(super) const PAYLOAD_TYPE: [u8; 2] = [0x03, 0x01];
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Envelope {
     #[prost(message, optional, tag = "1")]
-    pub(super) public_key: Option<PublicKey>,
+    pub(super) public_key: Option<Lenient<PublicKey>>,
     #[prost(bytes = "bytes", tag = "2")]
     pub(super) payload_type: Bytes,
     #[prost(bytes = "bytes", tag = "3")]
     pub(super) payload: Bytes,
     #[prost(bytes = "bytes", tag = "5")]
     pub(super) signature: Bytes,
+}
+
+impl Schema for Envelope {
+    const FIELDS: &[(u32, WireType)] = &[
+        (1, WireType::LengthDelimited),
+        (2, WireType::LengthDelimited),
+        (3, WireType::LengthDelimited),
+        (5, WireType::LengthDelimited),
+    ];
 }
 
 /// A message of its own and no string of bytes: protobuf merges what is repeated of it field by field.
@@ -31,6 +43,10 @@ pub(super) struct PublicKey {
     pub(super) data: Option<Bytes>,
 }
 
+impl Schema for PublicKey {
+    const FIELDS: &[(u32, WireType)] = &[(1, WireType::Varint), (2, WireType::LengthDelimited)];
+}
+
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct PeerRecord {
     #[prost(bytes = "bytes", tag = "1")]
@@ -38,7 +54,12 @@ pub(super) struct PeerRecord {
     #[prost(uint64, tag = "2")]
     pub(super) sequence: u64,
     #[prost(message, repeated, tag = "3")]
-    pub(super) addresses: Vec<AddressInfo>,
+    pub(super) addresses: Vec<Lenient<AddressInfo>>,
+}
+
+impl Schema for PeerRecord {
+    const FIELDS: &[(u32, WireType)] =
+        &[(1, WireType::LengthDelimited), (2, WireType::Varint), (3, WireType::LengthDelimited)];
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -47,11 +68,19 @@ pub(super) struct AddressInfo {
     pub(super) multiaddr: Bytes,
 }
 
+impl Schema for AddressInfo {
+    const FIELDS: &[(u32, WireType)] = &[(1, WireType::LengthDelimited)];
+}
+
 /// As much of a [`PeerRecord`] as says whose it is.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Claim {
     #[prost(bytes = "bytes", tag = "1")]
     pub(super) peer_id: Bytes,
+}
+
+impl Schema for Claim {
+    const FIELDS: &[(u32, WireType)] = &[(1, WireType::LengthDelimited)];
 }
 
 /// What the signature of an envelope is of: domain, payload type and payload, each after its length.
