@@ -52,6 +52,13 @@ struct Fields {
     version: u64,
 }
 
+impl Fields {
+    fn encode(&self) -> Result<Vec<u8>, CarFault> {
+        serde_ipld_dagcbor::to_vec(self)
+            .map_err(|error| CarFault::Header(format!("the header cannot be written: {error}")))
+    }
+}
+
 /// What a CAR file begins with.
 #[derive(Debug)]
 pub(super) enum First {
@@ -63,9 +70,12 @@ pub(super) enum First {
 pub(super) fn decode(bytes: &[u8]) -> Result<First, CarFault> {
     let fields: Fields = serde_ipld_dagcbor::from_slice(bytes)
         .map_err(|error| CarFault::Header(format!("the header is not one: {error}")))?;
+    if fields.roots.is_some() && fields.encode()?.len() != bytes.len() {
+        return Err(CarFault::Header("more bytes follow the CID of a root".into()));
+    }
     match (fields.version, fields.roots) {
-        (1, Some(roots)) => Ok(First::V1(roots)),
-        (1, None) => Err(CarFault::Header("the header has no roots".into())),
+        // go-car writes null for no roots, and the field may be missing there.
+        (1, roots) => Ok(First::V1(roots.unwrap_or_default())),
         (2, None) => Ok(First::V2),
         (2, Some(_)) => Err(CarFault::Header("the pragma of a CARv2 has no roots".into())),
         (other, _) => Err(CarFault::Version(other)),
@@ -74,9 +84,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<First, CarFault> {
 
 /// The header of a CARv1 with its length.
 pub(super) fn encode(roots: &[Cid]) -> Result<Vec<u8>, CarFault> {
-    let fields = Fields { roots: Some(roots.to_vec()), version: 1 };
-    let cbor = serde_ipld_dagcbor::to_vec(&fields)
-        .map_err(|error| CarFault::Header(format!("the header cannot be written: {error}")))?;
+    let cbor = Fields { roots: Some(roots.to_vec()), version: 1 }.encode()?;
     let mut bytes = Vec::with_capacity(cbor.len() + 9);
     varint::write(cbor.len() as u64, &mut bytes);
     bytes.extend_from_slice(&cbor);

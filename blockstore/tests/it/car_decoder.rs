@@ -128,14 +128,26 @@ fn headers_are_read_whatever_the_order_of_their_fields() {
     assert_eq!(decode(b"\x11\xa2\x67version\x01\x65roots\x80").end, Ok(()));
 }
 
+/// go-car writes the first if it is given no roots, and reads both.
+#[test]
+fn a_header_may_have_null_for_roots_or_nothing() {
+    for header in [&b"\x11\xa2\x65roots\xf6\x67version\x01"[..], b"\x0a\xa1\x67version\x01"] {
+        let decoded = decode(header);
+        assert_eq!((decoded.header.unwrap().roots, decoded.end), (Vec::new(), Ok(())));
+    }
+}
+
 #[test]
 fn headers_that_cannot_be_are_refused() {
+    let root = b"\x19\xa2\x65roots\x81\xd8\x2a\x45\x00\x01\x55\x00\x00\x67version\x01";
+    assert_eq!(decode(root).end, Ok(()));
+    let root_and_a_byte =
+        b"\x1a\xa2\x65roots\x81\xd8\x2a\x46\x00\x01\x55\x00\x00\x07\x67version\x01";
     let root_that_is_text = b"\x14\xa2\x65roots\x81\x62no\x67version\x01";
     for header in [
-        &b"\x0a\xa1\x67version\x01"[..],
-        b"\x07\xa1\x65roots\x80",
-        b"\x11\xa2\x65roots\xf6\x67version\x01",
+        &b"\x07\xa1\x65roots\x80"[..],
         root_that_is_text,
+        root_and_a_byte,
         b"\x15\xa3\x65roots\x80\x67version\x01\x61x\x02\x00",
         b"\x12\xa2\x65roots\x80\x67version\x01\x00",
         b"\x01\x80",
