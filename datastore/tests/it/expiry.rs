@@ -166,6 +166,29 @@ fn an_entry_that_was_left_comes_again_and_so_do_those_after_it() {
 }
 
 #[test]
+fn all_entries_that_were_left_come_again_in_whatever_order() {
+    for order in [[0, 1], [1, 0]] {
+        block_on(async {
+            let store = Fault::new(MemoryDatastore::new());
+            let index = open(&store).await;
+            write(&store, &index, "a", 10).await;
+            write(&store, &index, "b", 20).await;
+            for commits in [1, 0] {
+                let before = store.calls(Operation::Commit);
+                let mut round = index.round(at(30));
+                let due = round.due(&store, 9).await.unwrap();
+                order.into_iter().for_each(|which| round.leave(&due[which]));
+                index.passed(&store, round).await.unwrap();
+                // One that comes no further than the last has nothing to write.
+                assert_eq!(store.calls(Operation::Commit) - before, commits);
+            }
+            let found = settle(&store, &index, 30).await;
+            assert_eq!(found, [(record("a"), 10), (record("b"), 20)]);
+        });
+    }
+}
+
+#[test]
 fn a_round_that_ends_early_passes_only_what_it_gave() {
     block_on(async {
         let store = MemoryDatastore::new();
@@ -237,6 +260,27 @@ fn a_write_that_is_overtaken_by_sweeps_is_found_by_the_next() {
 }
 
 #[test]
+fn a_round_that_ends_early_does_not_pass_a_write_that_it_overtook() {
+    block_on(async {
+        let store = MemoryDatastore::new();
+        let index = open(&store).await;
+        for (name, millis) in [("b", 10), ("c", 20), ("d", 30)] {
+            write(&store, &index, name, millis).await;
+        }
+        let writing = index.writing();
+        let entry = index.schedule(&record("a"), None, expiry(5)).unwrap();
+        let mut round = index.round(at(40));
+        let due = round.due(&store, 2).await.unwrap();
+        store.commit(due.iter().map(Due::settled).collect()).await.unwrap();
+        index.passed(&store, round).await.unwrap();
+        store.commit([entry].into_iter().collect()).await.unwrap();
+        drop(writing);
+        let found = settle(&store, &index, 40).await;
+        assert_eq!(found, [(record("a"), 5), (record("d"), 30)]);
+    });
+}
+
+#[test]
 fn writers_that_never_pause_do_not_keep_the_watermark_from_moving() {
     block_on(async {
         let store = MemoryDatastore::new();
@@ -264,8 +308,23 @@ fn an_entry_is_not_put_where_a_sweep_has_been() {
         write(&store, &index, "a", 40).await;
         assert_eq!(settle(&store, &index, 100).await, []);
         assert_eq!(settle(&store, &index, 101).await, [(record("a"), 101)]);
-        // A sweep may have taken the entry of what expired by then.
-        assert!(index.schedule(&record("a"), Some(expiry(90)), expiry(500)).is_some());
+        // A sweep may have taken the entry of what expired by then, and of nothing later.
+        let again = |before| index.schedule(&record("a"), Some(expiry(before)), expiry(500));
+        assert!(again(101).is_some());
+        assert_eq!(again(102), None);
+    });
+}
+
+#[test]
+fn an_entry_is_not_moved_to_where_a_sweep_has_been() {
+    block_on(async {
+        let store = MemoryDatastore::new();
+        let index = open(&store).await;
+        write(&store, &index, "a", 10).await;
+        let due = index.due(&store, at(10), 9).await.unwrap();
+        let _later = index.round(at(100));
+        store.commit(index.moved(&due[0], expiry(40)).into_iter().collect()).await.unwrap();
+        assert_eq!(rows(&store).await, ["/index/0000000000000065/records/a"]);
     });
 }
 

@@ -28,6 +28,7 @@ mod probe;
 mod read_only;
 mod streams;
 mod ttl;
+mod ttl_at_once;
 mod ttl_model;
 mod ttl_sweep_pages;
 mod ttl_sweeps;

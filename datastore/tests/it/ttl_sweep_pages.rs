@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use datastore::{
-    Datastore, DatastoreExt, ErrorKind, Injected, Key, MANY_OPS, Op, Operation, Position, Query,
-    TestClock, key,
+    Batch, Datastore, DatastoreExt, ErrorKind, Injected, Key, MANY_OPS, Op, Operation, Position,
+    Query, TestClock, key,
 };
 use futures::executor::block_on;
 use futures::poll;
@@ -44,9 +44,8 @@ fn what_is_due_is_removed_in_the_order_of_the_keys_whenever_it_expired() {
 /// How many pages of the index a sweep of these values has read when it removes the first of them.
 async fn pages_before_the_first_removal(values: impl Iterator<Item = Key>) -> u64 {
     let (store, below, clock) = faulty().await;
-    for key in values {
-        store.put_with_ttl(&key, "", SECOND).await.unwrap();
-    }
+    let batch = values.fold(Batch::new(), |batch, key| batch.put(key, ""));
+    store.commit_with_ttl(batch, SECOND).await.unwrap();
     clock.advance(SECOND);
     let before = below.calls(Operation::QueryPage);
     below.inject(Operation::Commit, Position::Nth(0), Injected::Delay(SECOND));

@@ -1,11 +1,13 @@
 //! Sweeps of `Ttl`: what they remove, what comes between, and what a crash leaves.
 
+use std::future::ready;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use datastore::{
-    Batch, Clock, Datastore, DatastoreExt, ErrorKind, Expiry, Fault, Injected, Key,
+    Batch, Clock, Datastore, DatastoreExt, ErrorKind, Expiry, ExpirySweeper, Fault, Injected, Key,
     MemoryDatastore, Operation, Position, Query, TestClock, Ttl, TtlOptions, key,
 };
 use futures::executor::block_on;
@@ -197,6 +199,55 @@ fn a_value_that_was_written_below_meanwhile_is_not_removed() {
 }
 
 #[test]
+fn a_value_that_expires_while_it_is_written_is_swept_all_the_same() {
+    for sets_ttl in [false, true] {
+        block_on(async {
+            let (store, below, clock) = faulty().await;
+            store.put(&A, "old").await.unwrap();
+            below.inject(Operation::Commit, Position::Nth(0), Injected::Delay(SECOND));
+            let mut write = pin!(async {
+                if sets_ttl {
+                    store.set_ttl(&A, SECOND).await
+                } else {
+                    store.put_with_ttl(&A, "new", SECOND).await
+                }
+            });
+            assert!(poll!(&mut write).is_pending());
+            // Sweeps go past the place of an entry that is still to come.
+            clock.set_now(clock.now() + SECOND * 9);
+            assert_eq!(store.sweep(9).await.unwrap().looked, 0);
+            clock.advance(SECOND);
+            write.await.unwrap();
+            assert_eq!(store.sweep(9).await.unwrap().removed, 1);
+            assert_eq!(below.count(Query::all()).await.unwrap(), 2);
+        });
+    }
+}
+
+#[test]
+fn set_ttl_keeps_what_was_written_below_meanwhile() {
+    block_on(async {
+        let (store, below, clock) = faulty().await;
+        let other = over(Arc::clone(&below), &clock).await;
+        store.put(&A, "old").await.unwrap();
+        below.inject(Operation::Commit, Position::Nth(0), Injected::Delay(SECOND));
+        let mut set = pin!(async { store.set_ttl(&A, SECOND * 9).await });
+        assert!(poll!(&mut set).is_pending());
+        other.put(&A, "new").await.unwrap();
+        clock.advance(SECOND);
+        let expiry = set.await.unwrap();
+        assert_eq!(store.get(&A).await.unwrap().unwrap(), "new");
+        assert_eq!(entries(&below).await, 1);
+        // The entry that there is will do for one that lives longer.
+        clock.advance(SECOND);
+        assert_ne!(store.set_ttl(&A, SECOND * 9).await.unwrap(), expiry);
+        assert_eq!(entries(&below).await, 1);
+        clock.advance(SECOND * 8);
+        assert_eq!(store.sweep(9).await.unwrap().moved, 1);
+    });
+}
+
+#[test]
 fn set_ttl_loses_no_write_that_comes_meanwhile() {
     block_on(async {
         let (store, below, clock) = faulty().await;
@@ -356,6 +407,30 @@ fn the_background_sweeps_at_intervals_until_close() {
         drop(store);
         assert_eq!(Arc::strong_count(&below), 1);
     });
+}
+
+#[test]
+fn a_pause_is_the_interval_and_longer_by_chance() {
+    // That the chance is less than a second does not happen: it is one of some centuries.
+    for (jitter, swept) in [(Duration::ZERO, 1), (Duration::MAX, 0)] {
+        let (clock, sweeps) = (TestClock::new(), Arc::new(AtomicUsize::new(0)));
+        let sweep = {
+            let sweeps = Arc::clone(&sweeps);
+            move || {
+                sweeps.fetch_add(1, Ordering::SeqCst);
+                ready(Ok(()))
+            }
+        };
+        let time = Arc::new(clock.clone());
+        let sweeper = ExpirySweeper::start("sweeps", time, (SECOND * 10, jitter), sweep).unwrap();
+        for (pause, sweeps_then) in [(SECOND * 9, 0), (SECOND, swept)] {
+            asleep(&clock);
+            clock.advance(pause);
+            asleep(&clock);
+            assert_eq!(sweeps.load(Ordering::SeqCst), sweeps_then);
+        }
+        block_on(sweeper.stop());
+    }
 }
 
 #[test]
