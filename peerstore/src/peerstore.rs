@@ -1,6 +1,9 @@
 use std::sync::Arc;
 
-use datastore::{Clock, Datastore, ExpirySweeper, PendingWrites, Result, SystemClock, WriteBehind};
+use datastore::{
+    Clock, Datastore, Error, ErrorKind, ExpirySweeper, Outcome, PendingWrites, Result, SystemClock,
+    WriteBehind,
+};
 use futures::Stream;
 use libp2p_identity::PeerId;
 
@@ -150,8 +153,8 @@ impl Peerstore {
     /// record, if there is one in it.
     ///
     /// # Errors
-    /// [`InvalidInput`](datastore::ErrorKind::InvalidInput), and nothing happens, for a public key that is not the
-    /// peer's, a tag over 100, and what is more than the [limits](crate::Limits); and as [`Datastore::commit`].
+    /// [`InvalidInput`](datastore::ErrorKind::InvalidInput), and nothing happens, for a public key or a signed record that
+    /// is not the peer's, a tag over 100, and what is more than the [limits](crate::Limits); and as [`Datastore::commit`].
     pub async fn merge(&self, peer: &PeerId, update: &PeerUpdate) -> Result<Option<Consumed>> {
         update::apply(self.core(), peer, update, Strategy::Merge).await
     }
@@ -187,7 +190,8 @@ impl Peerstore {
     /// is kept for [`watermark_ttl`](PeerstoreOptions::watermark_ttl).
     ///
     /// # Errors
-    /// As [`Datastore::commit`].
+    /// [`InvalidInput`](datastore::ErrorKind::InvalidInput) for the node itself: a peer of which
+    /// [`OwnRecord::seal`] made a record here; and as [`Datastore::commit`].
     pub async fn remove(&self, peer: &PeerId) -> Result<()> {
         self.take_away(peer, true).await
     }
@@ -195,7 +199,7 @@ impl Peerstore {
     /// Removes all that is known of a peer: old signed records are taken again.
     ///
     /// # Errors
-    /// As [`Datastore::commit`].
+    /// As [`remove`](Self::remove).
     pub async fn forget(&self, peer: &PeerId) -> Result<()> {
         self.take_away(peer, false).await
     }
@@ -319,6 +323,12 @@ impl Peerstore {
 
     async fn take_away(&self, peer: &PeerId, keep_watermark: bool) -> Result<()> {
         let mut change = self.core().change(peer).await?;
+        if self.own_record().is_kept(peer).await? {
+            let message = format!("{peer} is the node itself, which has sealed a record here");
+            return Err(
+                Error::new(ErrorKind::InvalidInput, message).with_outcome(Outcome::NotApplied)
+            );
+        }
         change.take_away(keep_watermark).await?;
         change.commit().await
     }

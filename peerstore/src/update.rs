@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use datastore::{Expiry, Result};
+use datastore::{Error, ErrorKind, Expiry, Outcome, Result};
 use libp2p_identity::{PeerId, PublicKey};
 use multiaddr::Multiaddr;
 
@@ -93,7 +93,8 @@ impl PeerUpdate {
     }
 
     /// Gives the signed record of the peer, with the addresses that it certifies. Whether it is taken is decided as
-    /// by [`consume`](crate::AddressBook::consume); if it is not, all else is.
+    /// by [`consume`](crate::AddressBook::consume); if it is not, all else is. With one of another peer, the update is
+    /// refused.
     pub fn record(mut self, record: VerifiedRecord) -> Self {
         self.record = Some(record);
         self
@@ -183,6 +184,10 @@ pub(crate) async fn apply(
     update: &PeerUpdate,
     strategy: Strategy,
 ) -> Result<Option<Consumed>> {
+    if let Some(other) = update.record.as_ref().map(VerifiedRecord::peer).filter(|of| *of != peer) {
+        let message = format!("a signed record of {other} is none of {peer}");
+        return Err(Error::new(ErrorKind::InvalidInput, message).with_outcome(Outcome::NotApplied));
+    }
     let key = update.public_key.clone().map(|key| KeyRow::new(peer, key)).transpose()?;
     let mut change = core.change(peer).await?;
     let consumed = apply_addresses(core, &mut change, update, strategy).await?;

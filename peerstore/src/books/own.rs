@@ -68,6 +68,11 @@ impl<'p> OwnRecord<'p> {
         Ok(record)
     }
 
+    /// Whether a record was sealed under this id.
+    pub(crate) async fn is_kept(&self, peer: &PeerId) -> Result<bool> {
+        self.core.store().has(&key(peer)?).await
+    }
+
     /// Writes a row; for who has the lock of the peer.
     async fn replace(&self, key: Key, last: Option<OwnRow>, row: OwnRow) -> Result<()> {
         // Known to be on the disk before anybody sees the number.
