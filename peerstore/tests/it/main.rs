@@ -11,6 +11,7 @@
 #[path = "../../fuzz/src/lib.rs"]
 mod bodies;
 mod books;
+mod cases;
 mod child;
 mod hostile_memory;
 mod interop;

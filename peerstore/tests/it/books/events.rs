@@ -6,7 +6,7 @@ use peerstore::{MetadataValue, PeerEvent, PeerEvents, VerifiedRecord};
 
 use crate::support::{HOUR, World, addrs, keypair, peer};
 
-pub(super) async fn drain(events: &mut PeerEvents) -> Vec<PeerEvent> {
+pub(crate) async fn drain(events: &mut PeerEvents) -> Vec<PeerEvent> {
     let mut all = Vec::new();
     while let Some(Some(event)) = poll_immediate(events.next()).await {
         all.push(event.unwrap());
@@ -59,34 +59,42 @@ async fn each_change_is_told_once_with_what_was_and_what_is() {
 
 #[tokio::test]
 async fn records_are_told_and_private_keys_are_not() {
-    let world = World::memory();
-    let open = world.open().await;
-    let mut events = open.peers.events().unwrap();
-    let record = VerifiedRecord::seal(&keypair(1), 1, &addrs(1)).unwrap();
-    open.peers.keys().set_private(&peer(1), &keypair(1)).await.unwrap();
-    assert_eq!(drain(&mut events).await, [PeerEvent::Discovered { peer: peer(1) }]);
-    open.peers.addresses().consume(record.envelope().clone(), HOUR).await.unwrap();
-    let told = drain(&mut events).await;
-    let envelope = Some(record.envelope().clone());
-    assert!(told.contains(&PeerEvent::Record { peer: peer(1), previous: None, current: envelope }));
-    let own = open.peers.own_record().seal(&keypair(2), &addrs(1)).await.unwrap();
-    let current = Some(own.envelope().clone());
-    assert_eq!(drain(&mut events).await, [PeerEvent::OwnRecord { previous: None, current }]);
-    open.close().await;
+    for world in World::all() {
+        let world = world.with(|options| options.private_keys_on_remote_stores = true);
+        let open = world.open().await;
+        let mut events = open.peers.events().unwrap();
+        let record = VerifiedRecord::seal(&keypair(1), 1, &addrs(1)).unwrap();
+        open.peers.keys().set_private(&peer(1), &keypair(1)).await.unwrap();
+        assert_eq!(drain(&mut events).await, [PeerEvent::Discovered { peer: peer(1) }]);
+        open.peers.addresses().consume(record.envelope().clone(), HOUR).await.unwrap();
+        let told = drain(&mut events).await;
+        let envelope = Some(record.envelope().clone());
+        assert!(told.contains(&PeerEvent::Record {
+            peer: peer(1),
+            previous: None,
+            current: envelope
+        }));
+        let own = open.peers.own_record().seal(&keypair(2), &addrs(1)).await.unwrap();
+        let current = Some(own.envelope().clone());
+        assert_eq!(drain(&mut events).await, [PeerEvent::OwnRecord { previous: None, current }]);
+        open.close().await;
+    }
 }
 
 #[tokio::test]
 async fn a_slow_subscriber_is_told_how_much_it_lost_and_delays_nobody() {
-    let world = World::memory().with(|options| options.event_capacity = 16);
-    let open = world.open().await;
-    let mut slow = open.peers.events().unwrap();
-    for n in 0..100 {
-        open.peers.addresses().add(&PeerId::random(), &addrs(n % 3 + 1), HOUR).await.unwrap();
+    for world in World::all() {
+        let world = world.with(|options| options.event_capacity = 16);
+        let open = world.open().await;
+        let mut slow = open.peers.events().unwrap();
+        for n in 0..100 {
+            open.peers.addresses().add(&PeerId::random(), &addrs(n % 3 + 1), HOUR).await.unwrap();
+        }
+        let lagged = slow.next().await.unwrap().unwrap_err();
+        assert_eq!(lagged.lost, 200 - 16);
+        assert_eq!(drain(&mut slow).await.len(), 16);
+        open.close().await;
     }
-    let lagged = slow.next().await.unwrap().unwrap_err();
-    assert_eq!(lagged.lost, 200 - 16);
-    assert_eq!(drain(&mut slow).await.len(), 16);
-    open.close().await;
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 mod addresses;
 mod certified;
 mod collecting;
-mod events;
+pub(crate) mod events;
 mod gathered;
 mod keys;
 mod metadata;

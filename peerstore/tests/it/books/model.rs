@@ -212,7 +212,7 @@ impl Both {
     /// Right after a collection there is a row of each peer of which something is left, and it alone is in the
     /// index.
     async fn compare_rows(&self) {
-        let store = &self.open().store;
+        let store = &self.open().below().await;
         let count = async |below| store.count(Query::descendants(below)).await.unwrap();
         let left = |model: &Model| {
             !model.notes.is_empty() || model.record.is_some() || model.remembered.is_some()
@@ -362,4 +362,14 @@ fn books_over_fjall_do_as_the_rules_retold() {
 #[test]
 fn books_over_fjall_without_a_cache_do_as_the_rules_retold() {
     run(World::fjall, 0, 12);
+}
+
+#[test]
+fn books_over_object_storage_do_as_the_rules_retold() {
+    run(World::s3, USUAL, 3);
+}
+
+#[test]
+fn books_over_object_storage_without_a_cache_do_as_the_rules_retold() {
+    run(World::s3, 0, 3);
 }

@@ -293,28 +293,30 @@ async fn a_record_in_an_update_is_taken_by_the_rules_of_records() {
 
 #[tokio::test]
 async fn what_the_user_said_no_other_source_takes_away() {
-    let world = World::memory();
-    let open = world.open().await;
-    let (id, some) = (peer(1), addrs(3));
-    open.peers.merge(&id, &PeerUpdate::new().addresses(some[..1].to_vec())).await.unwrap();
-    let identify = |addrs: &[multiaddr::Multiaddr]| {
-        PeerUpdate::new().source(AddressSource::Identify).addresses(addrs.to_vec())
-    };
-    open.peers.patch(&id, &identify(&some[1..2])).await.unwrap();
-    open.peers.save(&id, &identify(&some[2..])).await.unwrap();
-    let left = [&some[..1], &some[2..]].concat();
-    assert_eq!(sorted(open.peers.addresses().get(&id).await.unwrap()), sorted(left));
-    open.close().await;
+    for world in World::all() {
+        let open = world.open().await;
+        let (id, some) = (peer(1), addrs(3));
+        open.peers.merge(&id, &PeerUpdate::new().addresses(some[..1].to_vec())).await.unwrap();
+        let identify = |addrs: &[multiaddr::Multiaddr]| {
+            PeerUpdate::new().source(AddressSource::Identify).addresses(addrs.to_vec())
+        };
+        open.peers.patch(&id, &identify(&some[1..2])).await.unwrap();
+        open.peers.save(&id, &identify(&some[2..])).await.unwrap();
+        let left = [&some[..1], &some[2..]].concat();
+        assert_eq!(sorted(open.peers.addresses().get(&id).await.unwrap()), sorted(left));
+        open.close().await;
+    }
 }
 
 #[tokio::test]
 async fn a_tag_of_an_update_lives_from_then_on() {
-    let world = World::memory();
-    let open = world.open().await;
-    open.peers.merge(&hashed(1).1, &full()).await.unwrap();
-    world.clock.advance(HOUR);
-    assert_eq!(tags(&of(&open).await), [("keep", 50)]);
-    open.close().await;
+    for world in World::all() {
+        let open = world.open().await;
+        open.peers.merge(&hashed(1).1, &full()).await.unwrap();
+        world.clock.advance(HOUR);
+        assert_eq!(tags(&of(&open).await), [("keep", 50)]);
+        open.close().await;
+    }
 }
 
 #[tokio::test]

@@ -6,4 +6,4 @@ mod go;
 mod js;
 mod mutated;
 mod py;
-mod support;
+pub(crate) mod support;
