@@ -136,11 +136,38 @@ impl<'de> Deserialize<'de> for PeersConfig {
         let Written { store, preset, peers } = Written::deserialize(from)?;
         // What is left out is as in the preset, and not as in the default.
         let mut options = serde_json::to_value(preset.options()).map_err(D::Error::custom)?;
-        change(&mut options, Value::Object(peers));
-        let peers = serde_json::from_value(options)
-            .map_err(|error| D::Error::custom(format_args!("in `peers`: {error}")))?;
+        let unchanged = options.clone();
+        change(&mut options, Value::Object(peers.clone()));
+        let peers = serde_json::from_value(options).map_err(|error| {
+            let mut path = Vec::new();
+            refused(&unchanged, &mut path, &peers);
+            let name = ["peers"].into_iter().chain(path).collect::<Vec<_>>().join(".");
+            D::Error::custom(format_args!("in `{name}`: {error}"))
+        })?;
         Ok(Self { store, peers })
     }
+}
+
+/// Finds an option that is refused if it alone is changed; then its names, from the outside in, are in `path`.
+fn refused<'c>(options: &Value, path: &mut Vec<&'c str>, changes: &'c Map<String, Value>) -> bool {
+    changes.iter().any(|(name, to)| {
+        path.push(name);
+        let found = match to {
+            Value::Object(inner) if !inner.is_empty() => refused(options, path, inner),
+            to => {
+                let nest = |inner, name: &&str| {
+                    Value::Object(Map::from_iter([((*name).to_owned(), inner)]))
+                };
+                let mut changed = options.clone();
+                change(&mut changed, path.iter().rev().fold(to.clone(), nest));
+                serde_json::from_value::<PeerstoreOptions>(changed).is_err()
+            }
+        };
+        if !found {
+            path.pop();
+        }
+        found
+    })
 }
 
 fn change(value: &mut Value, to: Value) {

@@ -96,6 +96,11 @@ fn what_is_not_known_is_refused_and_named() {
         ("[peers.write_behind]\nmode = 'sometimes'", "`sometimes`"),
         ("[peers]\ncache_bytes = '64MB'", "`64MiB`"),
         ("[peers]\ngc = 'manual'", "GcOptions"),
+        ("[peers]\ngc = 'manual'", "in `peers.gc`: "),
+        ("[peers.limits]\nadresses = 1", "in `peers.limits.adresses`: "),
+        ("[peers.limits]\npeers = 1\naddresses = 'many'", "in `peers.limits.addresses`: "),
+        ("[peers.gc]\ninterval = 'soon'\npage = 7", "in `peers.gc.interval`: "),
+        ("[peers.write_behind]\nmode = 'sometimes'", "`auto`"),
     ] {
         let message = refusal(&format!("{store}{text}"));
         assert!(message.contains(named), "{text}: {message}");
