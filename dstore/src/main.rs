@@ -20,6 +20,7 @@ mod selection;
 mod session;
 mod signals;
 mod sink;
+mod so_far;
 mod source;
 mod span;
 mod store_arg;

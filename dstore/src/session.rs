@@ -7,6 +7,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::output::Output;
 use crate::signals::Signals;
+use crate::so_far::SoFar;
 use crate::stores::Stores;
 
 /// Runs one command to its end, or until a signal asks to stop; in both cases the stores are closed.
@@ -25,7 +26,9 @@ async fn run_and_close(cli: Cli) -> Result<Exit> {
     let mut signals =
         Signals::listen().map_err(|error| Failure::io("cannot listen for signals", error))?;
     let stores = Stores::default();
-    let context = Context { stores: stores.clone(), out: Output::new(cli.json) };
+    let so_far = SoFar::default();
+    let context =
+        Context { stores: stores.clone(), out: Output::new(cli.json), so_far: so_far.clone() };
     let mut command = tokio::spawn(commands::run(cli.command, context));
     let result = tokio::select! {
         ended = &mut command => ended.unwrap_or_else(|panic| {
@@ -41,10 +44,20 @@ async fn run_and_close(cli: Cli) -> Result<Exit> {
     tokio::select! {
         closed = stores.close() => match closed {
             Err(failure) if result.is_ok() => Err(failure),
-            _ => result,
+            _ => told(result, &so_far),
         },
         // Who asks twice does not want to wait.
         exit = signals.next() => Ok(exit),
+    }
+}
+
+/// Says what stays of a command that was interrupted, where it says so itself.
+fn told(result: Result<Exit>, so_far: &SoFar) -> Result<Exit> {
+    match (result, so_far.told()) {
+        (Ok(exit @ (Exit::Interrupted | Exit::Terminated)), Some(done)) => {
+            Err(Failure::new(exit, format!("interrupted; {done}")).hint("it can be run again"))
+        }
+        (result, _) => result,
     }
 }
 

@@ -12,6 +12,11 @@ use crate::failure::{Failure, Result};
 pub(crate) struct StoreArg(String);
 
 impl StoreArg {
+    /// Whether this was typed.
+    pub(crate) fn is(&self, text: &str) -> bool {
+        self.0 == text
+    }
+
     pub(crate) fn url(&self) -> Result<StoreUrl> {
         self.0.parse().map_err(|error| {
             Failure::from(error).during(format!("cannot open {:?}", redacted(&self.0)))

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use datastore::{Datastore, ErrorKind};
 use datastore_open::StoreUrl;
+use peerstore::Peerstore;
 use tempfile::TempDir;
 
 use crate::exit::Exit;
@@ -19,6 +20,8 @@ pub(crate) struct Stores(Arc<Mutex<Opened>>);
 
 #[derive(Default)]
 struct Opened {
+    /// What may have gathered changes for its store.
+    peers: Vec<Peerstore>,
     stores: Vec<Arc<dyn Datastore>>,
     scratches: Vec<Scratch>,
     /// Stores that are only there for this command.
@@ -70,6 +73,11 @@ impl Stores {
         Ok(store)
     }
 
+    /// Closes these peers before the stores, so that what they have gathered is written.
+    pub(crate) fn close_first(&self, peers: &Peerstore) {
+        self.lock().peers.push(peers.clone());
+    }
+
     /// A place to try things in, removed however the command ends: a store of its own where there can be
     /// one in the place of this one, which is then left alone, and otherwise a part of it.
     pub(crate) async fn scratch(&self, store: &StoreArg) -> Result<Scratch> {
@@ -104,8 +112,13 @@ impl Stores {
 
     /// Removes what was scratch and closes every store; the first failure is told once all is done.
     pub(crate) async fn close(&self) -> Result<()> {
-        let Opened { stores, scratches, remove, directories } = std::mem::take(&mut *self.lock());
+        let Opened { peers, stores, scratches, remove, directories } =
+            std::mem::take(&mut *self.lock());
         let mut result = Ok(());
+        for peers in peers {
+            let failed = |error| Failure::from(error).during("cannot write all peers");
+            result = result.and(peers.close().await.map_err(failed));
+        }
         for scratch in scratches {
             result = result.and(scratch.remove().await);
         }

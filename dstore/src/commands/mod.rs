@@ -23,12 +23,14 @@ use crate::cli::Command;
 use crate::exit::Exit;
 use crate::failure::Result;
 use crate::output::Output;
+use crate::so_far::SoFar;
 use crate::stores::Stores;
 
 /// What a command works with.
 pub(crate) struct Context {
     pub(crate) stores: Stores,
     pub(crate) out: Output,
+    pub(crate) so_far: SoFar,
 }
 
 /// Runs a command, and hands on all of its output.

@@ -20,6 +20,7 @@ mod harness;
 mod listing;
 mod measuring;
 mod peers;
+mod peers_config;
 mod peers_main_job;
 mod pipes;
 mod readme;

@@ -30,6 +30,38 @@ fn an_import_that_is_interrupted_keeps_what_it_acknowledged() {
 }
 
 #[test]
+fn an_import_of_peers_that_is_interrupted_keeps_and_counts_those_before() {
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let place = Place::new();
+        // Far more than are imported before it hears the signal.
+        let rows = (0..100_000).map(|n| {
+            let key = format!("protocol:%00%24%08%01%12%20{n:032}");
+            format!("{}\n", json!({ "key": key, "value": "CgIveA==" }))
+        });
+        let file = place.write("rows.jsonl", rows.collect::<String>());
+        let import = ["peers", "import", STORE, file.to_str().unwrap(), "--json"];
+        let mut command = place.command(import);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        assert_ne!(output.read_line(&mut String::new()).unwrap(), 0);
+        send(signal, &child);
+        let told = 1 + output.lines().count();
+        let ended = child.wait_with_output().unwrap();
+        assert_eq!(ended.status.code(), Some(code), "{signal}");
+        let err = String::from_utf8(ended.stderr).unwrap();
+        let (_, count) =
+            err.split_once("error: interrupted; imported before it, and there: ").unwrap();
+        let (count, rest) = count.split_once(" peers\n").unwrap();
+        assert!(rest.contains("hint: it can be run again"), "{err}");
+        let count: usize = count.replace(',', "").parse().unwrap();
+        assert!(told <= count && count < 100_000, "{told} of {count}");
+        // One more may have been on its way.
+        let there = place.ok(["peers", "ls", STORE]).lines().count();
+        assert!((count..=count + 1).contains(&there), "{there} are there, {count} were told");
+    }
+}
+
+#[test]
 fn a_bench_that_is_interrupted_leaves_nothing_in_the_store() {
     let place = Place::new();
     place.put("/a", "1");

@@ -4,6 +4,7 @@ use multiaddr::{Multiaddr, Protocol};
 use peerstore::AddressTtl;
 use serde_json::json;
 
+use super::settings::Opening;
 use super::{Context, opened, peer};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
@@ -37,14 +38,14 @@ pub(super) struct Add {
 }
 
 impl Add {
-    pub(super) async fn run(self, context: &mut Context) -> Result<Exit> {
+    pub(super) async fn run(self, opening: &Opening, context: &mut Context) -> Result<Exit> {
         let Self { store, peer, addrs, ttl: Span(ttl), permanent } = self;
         if let Some(other) = addrs.iter().find(|addr| !may_be_of(&peer, addr)) {
             return Err(Failure::usage(format!("{other} is no address of {peer}"))
                 .hint("an address of another peer is added to that one"));
         }
         let ttl = if permanent { AddressTtl::Permanent } else { AddressTtl::from(ttl) };
-        let peers = opened::to_fill(&store, context).await?;
+        let peers = opened::to_fill(&store, opening, context).await?;
         peers.addresses().add(&peer, &addrs, ttl).await?;
         let known = peers.addresses().get(&peer).await?.len();
         peers.close().await?;

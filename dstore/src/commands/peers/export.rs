@@ -11,6 +11,7 @@ use peerstore::Peerstore;
 use peerstore::interop::{Exported, to_go, to_js};
 use serde_json::json;
 
+use super::settings::Opening;
 use super::{Context, left_out, opened};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
@@ -56,9 +57,9 @@ enum Theirs {
 }
 
 impl Export {
-    pub(super) async fn run(self, context: &mut Context) -> Result<Exit> {
+    pub(super) async fn run(self, opening: &Opening, context: &mut Context) -> Result<Exit> {
         let Self { store, format, private_keys, output } = self;
-        let (peers, _) = opened::as_of_now(&store, context).await?;
+        let (peers, _) = opened::as_of_now(&store, opening, context).await?;
         let now = SystemClock::new().now();
         let what = What { peers, format, private_keys, now };
         let Some(path) = output.filter(|path| path != Path::new("-")) else {

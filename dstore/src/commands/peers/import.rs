@@ -7,6 +7,7 @@ use peerstore::interop::{Imported, ImportedPeer, Importer};
 use peerstore::{PeerImport, PeerImportOptions, Peerstore};
 use serde_json::json;
 
+use super::settings::Opening;
 use super::{Context, left_out, opened};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
@@ -33,7 +34,8 @@ Over object storage peers are written many at a time: they are there once the co
 Each peer is printed with the addresses that it has now, those that had expired, and how many protocols, entries \
 of metadata and tags were read. What was left out is named on standard error, or with --json among the lines.
 Exit code 6 if anything was left out that cannot be read or is refused; the rest is there. Private keys that were \
-not asked for, what has expired, and signed records whose addresses have, are no reason. It can be run again.")]
+not asked for, what has expired, and signed records whose addresses have, are no reason. Ctrl-C ends it with exit code 130 and says how many peers were imported; these \
+stay. It can be run again.")]
 pub(super) struct Import {
     /// URL of the store; created if it is not there
     store: StoreArg,
@@ -52,7 +54,7 @@ pub(super) struct Import {
 }
 
 impl Import {
-    pub(super) async fn run(self, context: &mut Context) -> Result<Exit> {
+    pub(super) async fn run(self, opening: &Opening, context: &mut Context) -> Result<Exit> {
         let Self { store, file, format, private_keys, ttl: Span(ttl) } = self;
         // Read first: a file that is none should not leave a new store behind.
         let Imported { peers, skipped } = read(files::input(&file)?, format).await?;
@@ -61,15 +63,17 @@ impl Import {
             sums.refused += 1;
             left_out::tell(&mut context.out, row.key.escape_ascii(), row.reason)?;
         }
-        let into = opened::to_fill(&store, context).await?;
+        let into = opened::to_fill(&store, opening, context).await?;
         let mut import = Taking { into, private_keys, ttl, sums };
         let progress = Progress::of_peers("importing");
+        import.tell(context);
         for peer in peers {
             if let Err(failure) = import.take(peer, context).await {
                 // Those before it, which may be gathered; what it failed with says more than what this may.
                 let _unused = import.into.close().await;
                 return Err(failure);
             }
+            import.tell(context);
             progress.set(Copied { entries: import.sums.peers, bytes: 0 });
         }
         drop(progress);
@@ -117,6 +121,13 @@ struct Sums {
 }
 
 impl Taking {
+    /// So many stay if it is interrupted from here on.
+    fn tell(&self, context: &Context) {
+        context
+            .so_far
+            .is(format!("imported before it, and there: {}", human::peers(self.sums.peers)));
+    }
+
     async fn take(&mut self, mut peer: ImportedPeer, context: &mut Context) -> Result<()> {
         let id = peer.peer;
         if !self.private_keys && peer.private_key.take().is_some() {

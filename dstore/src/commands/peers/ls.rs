@@ -3,6 +3,7 @@ use libp2p_identity::PeerId;
 use peerstore::{PeerCursor, PeerOrder, PeerQuery};
 use serde_json::json;
 
+use super::settings::Opening;
 use super::{Context, opened, peer};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
@@ -63,13 +64,13 @@ enum Order {
 const PAGE: usize = 1000;
 
 impl Ls {
-    pub(super) async fn run(self, context: &mut Context) -> Result<Exit> {
+    pub(super) async fn run(self, opening: &Opening, context: &mut Context) -> Result<Exit> {
         let Self { store, order, after, limit, with_addresses, protocol, tag, metadata, proven } =
             self;
         if order != Order::Key && after.is_some() {
             return Err(Failure::usage("--after goes with --order key alone"));
         }
-        let (peers, _) = opened::as_of_now(&store, context).await?;
+        let (peers, _) = opened::as_of_now(&store, opening, context).await?;
         let mut query = PeerQuery::default();
         query.after = after.map(PeerCursor::from);
         query.order = match order {

@@ -9,12 +9,14 @@ mod ls;
 mod opened;
 mod peer;
 mod rm;
+mod settings;
 mod show;
 mod stats;
 mod value;
 
 use clap::{Args, Subcommand};
 pub(super) use import::read;
+use settings::Settings;
 
 use super::Context;
 use crate::exit::Exit;
@@ -30,11 +32,14 @@ use crate::failure::Result;
   dstore peers show fjall:node PEER
   dstore peers stats fjall:node
   dstore peers export fjall:node --format js > rows.json
+  dstore peers gc config: --config peers.toml          the store, and as the node opens it
 
 They lie below `/peers`. What has expired is not shown, and goes with the next `gc`. One peerstore at a time may \
 write there: stop the node before you change anything."
 )]
 pub(crate) struct Peers {
+    #[command(flatten)]
+    settings: Settings,
     #[command(subcommand)]
     command: Command,
 }
@@ -53,15 +58,16 @@ enum Command {
 
 impl Peers {
     pub(crate) async fn run(self, context: &mut Context) -> Result<Exit> {
+        let opening = &self.settings.read()?;
         match self.command {
-            Command::Ls(ls) => ls.run(context).await,
-            Command::Show(show) => show.run(context).await,
-            Command::Add(add) => add.run(context).await,
-            Command::Rm(rm) => rm.run(context).await,
-            Command::Gc(gc) => gc.run(context).await,
-            Command::Import(import) => import.run(context).await,
-            Command::Export(export) => export.run(context).await,
-            Command::Stats(stats) => stats.run(context).await,
+            Command::Ls(ls) => ls.run(opening, context).await,
+            Command::Show(show) => show.run(opening, context).await,
+            Command::Add(add) => add.run(opening, context).await,
+            Command::Rm(rm) => rm.run(opening, context).await,
+            Command::Gc(gc) => gc.run(opening, context).await,
+            Command::Import(import) => import.run(opening, context).await,
+            Command::Export(export) => export.run(opening, context).await,
+            Command::Stats(stats) => stats.run(opening, context).await,
         }
     }
 }

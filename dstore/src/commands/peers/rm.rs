@@ -2,6 +2,7 @@ use clap::Args;
 use libp2p_identity::PeerId;
 use serde_json::json;
 
+use super::settings::Opening;
 use super::{Context, opened, peer};
 use crate::exit::Exit;
 use crate::failure::Result;
@@ -14,7 +15,7 @@ use crate::store_arg::StoreArg;
   dstore peers rm fjall:node PEER --forget
 
 What stays for two days is the number of the peer's newest signed record, so that older ones are still refused; \
-with --forget that goes too. With --json it says of each whether anything was known.")]
+with --forget that goes too. Exit code 2 for the node itself: a peer that has sealed its record in this store. With --json it says of each whether anything was known.")]
 pub(super) struct Rm {
     /// URL of the store
     store: StoreArg,
@@ -27,9 +28,9 @@ pub(super) struct Rm {
 }
 
 impl Rm {
-    pub(super) async fn run(self, context: &mut Context) -> Result<Exit> {
+    pub(super) async fn run(self, opening: &Opening, context: &mut Context) -> Result<Exit> {
         let Self { store, peers: ids, forget } = self;
-        let peers = opened::to_change(&store, context).await?;
+        let peers = opened::to_change(&store, opening, context).await?;
         for peer in &ids {
             let known = peers.has(peer).await?;
             if forget {

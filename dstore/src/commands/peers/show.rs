@@ -7,6 +7,7 @@ use libp2p_identity::PeerId;
 use peerstore::{Address, AddressTtl, Peer, Reputation, VerifiedRecord};
 use serde_json::{Value, json};
 
+use super::settings::Opening;
 use super::value::Shown;
 use super::{Context, opened, peer};
 use crate::exit::Exit;
@@ -35,9 +36,9 @@ pub(super) struct Show {
 }
 
 impl Show {
-    pub(super) async fn run(self, context: &mut Context) -> Result<Exit> {
+    pub(super) async fn run(self, opening: &Opening, context: &mut Context) -> Result<Exit> {
         let Self { store, peer } = self;
-        let peers = opened::to_read(&store, context).await?;
+        let peers = opened::to_read(&store, opening, context).await?;
         let Some(known) = peers.peer(&peer).await? else {
             return Err(Failure::new(Exit::No, format!("nothing is known of {peer}"))
                 .hint("`dstore peers ls` lists the peers"));

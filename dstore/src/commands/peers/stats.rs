@@ -5,9 +5,10 @@ use clap::Args;
 use datastore::{Copied, Datastore, DatastoreExt, Expiry, Query, key};
 use futures::TryStreamExt;
 use libp2p_identity::PeerId;
-use peerstore::{Address, Peerstore};
+use peerstore::{Address, PeerCounts, Peerstore};
 use serde_json::{Map, Value, json};
 
+use super::settings::Opening;
 use super::{Context, opened};
 use crate::exit::Exit;
 use crate::failure::Result;
@@ -16,14 +17,15 @@ use crate::output::Output;
 use crate::progress::Progress;
 use crate::store_arg::StoreArg;
 
-/// Count peers, addresses and rows
+/// Count peers, addresses, what each book has, and rows
 #[derive(Args)]
 #[command(after_help = "Examples:
   dstore peers stats fjall:node
   dstore peers stats fjall:node --json
 
 It reads all that is known of every peer, from a frozen view where the store has one. What has expired counts among \
-the rows alone, until `dstore peers gc`. Rows are counted by where they lie below `/peers`, whoever wrote them.")]
+the books and the rows alone, until `dstore peers gc`. Under keys are those that an id does not hold itself; a watermark \
+is the number that is left of a signed record. Rows are counted by where they lie below `/peers`, whoever wrote them.")]
 pub(super) struct Stats {
     /// URL of the store
     store: StoreArg,
@@ -33,9 +35,9 @@ pub(super) struct Stats {
 type Counts = [(&'static str, u64); 12];
 
 impl Stats {
-    pub(super) async fn run(self, context: &mut Context) -> Result<Exit> {
+    pub(super) async fn run(self, opening: &Opening, context: &mut Context) -> Result<Exit> {
         let Self { store } = self;
-        let (peers, store) = opened::as_of_now(&store, context).await?;
+        let (peers, store) = opened::as_of_now(&store, opening, context).await?;
         let progress = Progress::of_peers("counting");
         let mut sums = Sums::default();
         let mut found = pin!(peers.peers());
@@ -44,8 +46,8 @@ impl Stats {
             progress.set(Copied { entries: sums.peers, bytes: 0 });
         }
         drop(progress);
-        let rows = rows(&*store).await?;
-        write(&mut context.out, &sums.counts(), &rows)?;
+        let (books, rows) = (peers.counts().await?, rows(&*store).await?);
+        write(&mut context.out, &sums.counts(), &books, &rows)?;
         Ok(Exit::Done)
     }
 }
@@ -124,7 +126,26 @@ async fn rows(store: &dyn Datastore) -> Result<BTreeMap<String, Copied>> {
     Ok(rows)
 }
 
-fn write(out: &mut Output, counts: &Counts, rows: &BTreeMap<String, Copied>) -> Result<()> {
+/// Peers by the books that have something of them.
+fn by_book(books: &PeerCounts) -> [(&'static str, u64); 8] {
+    [
+        ("addresses", books.addresses),
+        ("watermarks", books.watermarks),
+        ("protocols", books.protocols),
+        ("keys", books.keys),
+        ("private_keys", books.private_keys),
+        ("tags", books.tags),
+        ("reputation", books.reputation),
+        ("metadata", books.metadata),
+    ]
+}
+
+fn write(
+    out: &mut Output,
+    counts: &Counts,
+    books: &PeerCounts,
+    rows: &BTreeMap<String, Copied>,
+) -> Result<()> {
     if out.is_json() {
         let rows = rows.iter().map(|(place, Copied { entries, bytes })| {
             (place.clone(), json!({ "rows": entries, "bytes": bytes }))
@@ -132,11 +153,16 @@ fn write(out: &mut Output, counts: &Counts, rows: &BTreeMap<String, Copied>) -> 
         let rows: Map<String, Value> = rows.collect();
         let counts = counts.iter().map(|(name, count)| ((*name).to_owned(), json!(count)));
         let mut line: Map<String, Value> = counts.collect();
+        line.insert("books".to_owned(), json!(books));
         line.insert("rows".to_owned(), Value::Object(rows));
         return out.object(&line);
     }
     for (name, count) in counts {
         out.line(format_args!("{:>12}  {}", human::count(*count), name.replace('_', " ")))?;
+    }
+    out.line("peers in each book")?;
+    for (name, count) in by_book(books) {
+        out.line(format_args!("{:>12}  {}", human::count(count), name.replace('_', " ")))?;
     }
     out.line("rows below /peers")?;
     for (place, Copied { entries, bytes }) in rows {
