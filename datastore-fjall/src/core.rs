@@ -99,11 +99,11 @@ impl Core {
         let engine = self.engine()?;
         errors::guarded(|| {
             let Some(begun) = self.batches.none_runs() else { return Ok(None) };
-            let seen = (*want == Want::Value).then(|| self.writes.seen(key));
+            let writes = self.writes.so_far();
             let found = engine.read(View::Newest, key, want)?;
-            let found = found.map(|found| match seen {
-                Some(seen) => found.seen(seen),
-                None => found,
+            let found = found.map(|found| match want {
+                Want::Value => found.seen(self.writes.seen(key, writes)),
+                Want::Exists | Want::Size | Want::Range { .. } => found,
             });
             Ok(self.batches.none_began_since(begun).then_some(found))
         })

@@ -24,16 +24,22 @@ impl Writes {
         Self { seed: RandomState::new().hash_one(0), count: AtomicU64::new(0) }
     }
 
-    /// What to say of the value of `key` that is read after this.
-    pub(crate) fn seen(&self, key: &Key) -> Seen {
-        let place = xxh3_64_with_seed(key.as_bytes(), self.seed);
-        Seen { place, writes: self.count.load(Ordering::SeqCst) }
+    /// How many there have been.
+    pub(crate) fn so_far(&self) -> u64 {
+        self.count.load(Ordering::SeqCst)
+    }
+
+    /// What to say of the value of `key` that was read after there had been so many writes.
+    pub(crate) fn seen(&self, key: &Key, writes: u64) -> Seen {
+        Seen { place: xxh3_64_with_seed(key.as_bytes(), self.seed), writes }
     }
 
     /// Whether nothing was written since the value of `key` was read that has this version; to be asked while
     /// nothing is written.
     pub(crate) fn none_since(&self, key: &Key, version: &Version) -> bool {
-        version.seen() == Some(self.seen(key))
+        // The key is not hashed in vain.
+        let seen = version.seen().filter(|seen| seen.writes == self.so_far());
+        seen.is_some_and(|seen| seen == self.seen(key, seen.writes))
     }
 
     /// Begins a write, which counts when it ends, however it does.
