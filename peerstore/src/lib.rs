@@ -17,6 +17,7 @@ mod limits;
 mod listing;
 mod metadata;
 mod migration;
+mod multiaddrs;
 mod options;
 mod peer;
 mod peerstore;
@@ -32,7 +33,7 @@ mod transfer;
 mod update;
 mod write_behind;
 
-pub use address::{Address, AddressSource, AddressStream, AddressTtl, Addresses};
+pub use address::{Address, AddressSource, AddressStream, AddressTtl, Addresses, is_address_of};
 pub use books::{
     AddressBook, KeyBook, MetadataBook, OwnRecord, ProtocolBook, ReputationBook, TagBook,
 };

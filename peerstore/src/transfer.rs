@@ -6,7 +6,7 @@ use datastore::{ErrorKind, Expiry, Result};
 use libp2p_identity::PeerId;
 
 use crate::access::{Change, Core, Entries};
-use crate::address::{AddressRow, AddressSource, AddressTtl, is_of};
+use crate::address::{AddressRow, AddressSource, AddressTtl, is_address_of};
 use crate::interop::{
     ImportedAddress, ImportedEnvelope, ImportedPeer, ImportedPrivateKey, ImportedTag, ImportedValue,
 };
@@ -109,8 +109,10 @@ async fn import_addresses(
     let row = change.row::<AddressRow>().await?;
     for address in &peer.addresses {
         let ttl = lifetime(address, at.now, options);
-        if !is_of(&peer.peer, &address.addr) {
-            report.left_out.push(format!("the address {}: it is none of this peer", address.addr));
+        if !is_address_of(&peer.peer, &address.addr) {
+            report
+                .left_out
+                .push(format!("the address {}: it is no address of this peer", address.addr));
             continue;
         }
         if ttl == AddressTtl::For(Duration::ZERO) {

@@ -48,6 +48,9 @@ fn an_address_of_another_peer_is_refused_and_none_is_added() {
     let relayed = format!("/ip4/192.0.2.1/tcp/4001/p2p/{OTHER}/p2p-circuit");
     place.ok(["peers", "add", STORE, PEER, &relayed]);
     assert_eq!(show(&place, PEER)["addresses"][0]["addr"], json!(relayed));
+    place
+        .run(["peers", "add", STORE, PEER, "/dns4//tcp/4001"])
+        .fails(2, &["no address of", "empty"]);
     for (peer, addr, ttl) in [("nobody", ADDR, "1h"), (PEER, "192.0.2.1", "1h"), (PEER, ADDR, "1")]
     {
         let add = ["peers", "add", STORE, peer, addr, "--ttl", ttl];

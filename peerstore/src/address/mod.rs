@@ -22,7 +22,7 @@ mod tests;
 
 pub use entry::Address;
 pub(crate) use glance::Glance;
-pub(crate) use normalise::is_of;
+pub use normalise::is_address_of;
 pub(crate) use row::AddressRow;
 pub(crate) use rules::At;
 pub use source::AddressSource;

@@ -13,8 +13,8 @@ use crate::record::{Consumed, VerifiedRecord};
 
 /// The addresses of peers, each with a time to live.
 ///
-/// An address that ends with the peer's own `/p2p/…` is the address without it; one that ends with
-/// another peer's, or that is empty, is passed over. Dropping the future of a change happens wholly or
+/// An address that ends with the peer's own `/p2p/…` is the address without it; one that the peer
+/// [cannot have](crate::is_address_of) is passed over. Dropping the future of a change happens wholly or
 /// not at all, where the datastore's batches do.
 ///
 /// # Examples

@@ -6,7 +6,7 @@ use multiaddr::Multiaddr;
 use super::copy::{PeerCopied, PeersCopied};
 use crate::Peerstore;
 use crate::access::{Core, Entries};
-use crate::address::{AddressRow, AddressSource, AddressTtl, is_of};
+use crate::address::{AddressRow, AddressSource, AddressTtl, is_address_of};
 use crate::metadata::MetadataValue;
 
 impl Peerstore {
@@ -99,8 +99,8 @@ async fn write(
     let mut all = PeersCopied::default();
     for Remembered { peer, permanent, others, custom } in records {
         let mut copied = PeerCopied::new(peer);
-        for addr in permanent.iter().chain(&others).filter(|addr| !is_of(&peer, addr)) {
-            copied.left_out.push(format!("the address {addr}: it is none of this peer"));
+        for addr in permanent.iter().chain(&others).filter(|addr| !is_address_of(&peer, addr)) {
+            copied.left_out.push(format!("the address {addr}: it is no address of this peer"));
         }
         let mut change = core.change_once(&peer).await?;
         let at = core.at();

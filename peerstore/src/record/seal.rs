@@ -8,9 +8,11 @@ use super::error::RecordError;
 use super::lenient::Lenient;
 use super::verified::VerifiedRecord;
 use super::wire::{AddressInfo, DOMAIN, PAYLOAD_TYPE, PeerRecord};
+use crate::multiaddrs;
 
 impl VerifiedRecord {
-    /// Signs a record of the key's own peer, with these addresses in this order; empty ones are left out.
+    /// Signs a record of the key's own peer, with these addresses in this order; those that other peers would leave
+    /// out are left out (see [`is_address_of`](crate::is_address_of)).
     ///
     /// Other peers take it only if `sequence` is higher than in any record that they have of this peer: see
     /// [`next_sequence`](crate::next_sequence). With the same arguments the envelope has the same bytes,
@@ -25,7 +27,8 @@ impl VerifiedRecord {
         addresses: &[Multiaddr],
     ) -> Result<Self, RecordError> {
         let peer = keypair.public().to_peer_id();
-        let addresses: Vec<_> = addresses.iter().filter(|addr| !addr.is_empty()).cloned().collect();
+        let addresses = addresses.iter().filter(|addr| multiaddrs::flaw(addr).is_none());
+        let addresses: Vec<_> = addresses.cloned().collect();
         let infos = addresses.iter();
         let infos = infos.map(|addr| AddressInfo { multiaddr: Bytes::from(addr.to_vec()) });
         let record = PeerRecord {

@@ -7,6 +7,7 @@ use super::error::RecordError;
 use super::lenient::Lenient;
 use super::signature;
 use super::wire::{Claim, Envelope, PAYLOAD_TYPE, PeerRecord, signed_bytes};
+use crate::multiaddrs;
 
 /// What a peer says of itself, and that it was this peer who said it. There is none without a signature that
 /// was verified, or made here.
@@ -25,8 +26,8 @@ impl VerifiedRecord {
     /// is for those that come from the network.
     ///
     /// Taken is what go-libp2p takes: fields that are not known, in any order, the last of a repeated one;
-    /// and an address that cannot be read, or is empty, is left out and takes nothing else with it. The
-    /// payload type must be that of a peer record, and the signer the peer that the record names, under the
+    /// and an address that is none (see [`is_address_of`](crate::is_address_of)) is left out and takes nothing else
+    /// with it. The payload type must be that of a peer record, and the signer the peer that the record names, under the
     /// id that its key has today: an Ed25519 key has no `Qm…` id here.
     ///
     /// # Errors
@@ -116,14 +117,8 @@ impl VerifiedRecord {
             .map_err(|flaw| RecordError::Payload(flaw.to_string()))?;
         let peer = PeerId::from_bytes(&record.peer_id).map_err(|_| RecordError::PeerId)?;
         let addresses = record.addresses.iter();
-        let addresses =
-            addresses.filter_map(|info| Multiaddr::try_from(info.0.multiaddr.to_vec()).ok());
-        Ok(Self {
-            peer,
-            sequence: record.sequence,
-            addresses: addresses.filter(|addr| !addr.is_empty()).collect(),
-            envelope,
-        })
+        let addresses = addresses.filter_map(|info| multiaddrs::read(&info.0.multiaddr).ok());
+        Ok(Self { peer, sequence: record.sequence, addresses: addresses.collect(), envelope })
     }
 }
 

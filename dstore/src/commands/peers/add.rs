@@ -1,7 +1,7 @@
 use clap::Args;
 use libp2p_identity::PeerId;
 use multiaddr::{Multiaddr, Protocol};
-use peerstore::AddressTtl;
+use peerstore::{AddressTtl, is_address_of};
 use serde_json::json;
 
 use super::settings::Opening;
@@ -19,7 +19,7 @@ use crate::store_arg::StoreArg;
   dstore peers add fjall:node PEER /ip4/192.0.2.1/udp/4001/quic-v1 --ttl 7d
 
 An address may end with the peer's own `/p2p/PEER`. The lifetime of one that is known grows, and never shrinks.
-Exit code 2, and nothing is added, if one ends with the id of another peer.")]
+Exit code 2, and nothing is added, if one ends with the id of another peer, or could be reached by nobody.")]
 pub(super) struct Add {
     /// URL of the store; created if it is not there
     store: StoreArg,
@@ -40,9 +40,10 @@ pub(super) struct Add {
 impl Add {
     pub(super) async fn run(self, opening: &Opening, context: &mut Context) -> Result<Exit> {
         let Self { store, peer, addrs, ttl: Span(ttl), permanent } = self;
-        if let Some(other) = addrs.iter().find(|addr| !may_be_of(&peer, addr)) {
-            return Err(Failure::usage(format!("{other} is no address of {peer}"))
-                .hint("an address of another peer is added to that one"));
+        if let Some(none) = addrs.iter().find(|addr| !is_address_of(&peer, addr)) {
+            return Err(
+                Failure::usage(format!("{none} is no address of {peer}")).hint(why_not(none))
+            );
         }
         let ttl = if permanent { AddressTtl::Permanent } else { AddressTtl::from(ttl) };
         let peers = opened::to_fill(&store, opening, context).await?;
@@ -56,10 +57,12 @@ impl Add {
     }
 }
 
-/// Those that may not be would be passed over.
-fn may_be_of(peer: &PeerId, addr: &Multiaddr) -> bool {
+/// Why it would be passed over.
+fn why_not(addr: &Multiaddr) -> &'static str {
     match addr.iter().last() {
-        Some(Protocol::P2p(named)) => named == *peer && addr.iter().count() > 1,
-        last => last.is_some(),
+        Some(Protocol::P2p(_)) => "an address of another peer is added to that one",
+        _ => {
+            "a name in it is empty, an onion service has no port, or the like: nobody could reach it"
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Signed peer records.
 
+mod addresses;
 mod envelope;
 mod fixtures;
 mod go;
