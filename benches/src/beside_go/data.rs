@@ -1,4 +1,5 @@
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use datastore::Key;
 use libp2p_identity::{Keypair, PeerId};
 use multiaddr::{Multiaddr, Protocol};
@@ -49,8 +50,8 @@ fn text(n: usize) -> String {
     let mut random = Pcg::new(n as u64, 99);
     let head = random.next().to_be_bytes();
     let tail = (n as u64 | (random.next() << 32)).to_be_bytes();
-    let digits: String =
-        head.iter().take(6).chain(&tail).map(|byte| format!("{byte:02x}")).collect();
+    let bytes: Vec<u8> = head.into_iter().take(6).chain(tail).collect();
+    let digits = HEXLOWER.encode(&bytes);
     format!("/{:03x}/{}", n / 4096, digits.get(..27).unwrap_or(&digits))
 }
 

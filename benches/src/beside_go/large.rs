@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::Flags;
 use super::data::{addrs_of, fast_id};
+use super::disk::mib_of;
 use super::lines::{emit, emit_time, start};
 use super::micro::{Book, expect};
 use super::pcg::Pcg;
@@ -82,19 +83,4 @@ async fn load(flags: &Flags, dir: &Path, clock: &TestClock) -> Result<()> {
 
 fn resident() -> Result<f64> {
     Ok(Resident::now()?.now as f64 / f64::from(1 << 20))
-}
-
-fn mib_of(dir: &Path) -> Result<f64> {
-    let mut bytes = 0;
-    let mut folders = vec![dir.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder)? {
-            let entry = entry?;
-            match entry.file_type()?.is_dir() {
-                true => folders.push(entry.path()),
-                false => bytes += entry.metadata()?.len(),
-            }
-        }
-    }
-    Ok(bytes as f64 / f64::from(1 << 20))
 }

@@ -2,6 +2,7 @@
 //! results, one JSON object a line, so that one summary reads both.
 
 mod data;
+mod disk;
 mod flags;
 mod large;
 mod lines;

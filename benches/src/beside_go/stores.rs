@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::Flags;
 use super::data::{group, key, missing_key, value};
+use super::disk::mib_of;
 use super::lines::{emit, emit_time, start};
 use super::micro::expect;
 use super::pcg::Pcg;
@@ -42,7 +43,7 @@ pub(super) async fn run(flags: &Flags, dir: &Path) -> Result<()> {
     emit_time(flags, "batch_put_1000", batched.len(), time.elapsed());
     store.sync().await?;
     let resident = Resident::now()?.now as f64 / f64::from(1 << 20);
-    let fields = json!({"keys": flags.keys, "value": flags.value, "rss_mib": resident});
+    let fields = json!({"keys": flags.keys, "value": flags.value, "rss_mib": resident, "disk_mib": mib_of(dir)?});
     emit(flags, "rss_disk_after_load", fields);
 
     for pass in 0..5 {
