@@ -7,8 +7,8 @@ use datastore::{
     Batch, Capabilities, CheckReport, Datastore, Durability, Error, ErrorKind, Found, Key, Op,
     Outcome, Page, Query, Result, Survives, Want,
 };
-
 use fjall::Snapshot;
+use futures::future::BoxFuture;
 
 use crate::core::Core;
 use crate::engine::View;
@@ -64,7 +64,7 @@ impl FjallDatastore {
         }
         let core = Arc::clone(&self.core);
         let taken = move || Ok(core.wait_for_snapshot(&*core.engine()?));
-        bridge::on_thread("snapshot", taken).await
+        apart(bridge::on_thread("snapshot", taken)).await
     }
 }
 
@@ -107,19 +107,19 @@ impl Datastore for FjallDatastore {
         self.core.traffic.pass().await;
         if bytes > INLINE_BYTES {
             let core = Arc::clone(&self.core);
-            bridge::on_thread_or_not_at_all("commit", move || {
+            let applied = bridge::on_thread_or_not_at_all("commit", move || {
                 // Others would block on the journal meanwhile.
                 let _hold = core.traffic.hold();
                 core.apply(batch)
-            })
-            .await?;
+            });
+            apart(applied).await?;
         } else {
             let work = batch.ops.len() as u32;
             self.core.apply(batch)?;
             turn::count(work).await;
         }
         if synced {
-            self.core.group.commit_synced(arrival, &self.core.health).await?;
+            apart(self.core.group.commit_synced(arrival, &self.core.health)).await?;
         }
         Ok(())
     }
@@ -177,6 +177,12 @@ fn check_values(batch: &Batch) -> Result<usize> {
         }
     }
     Ok(bytes)
+}
+
+/// What is seldom awaited, in room of its own: in that of its caller it would be made and moved for every short
+/// operation.
+fn apart<'f, T>(seldom: impl Future<Output = T> + Send + 'f) -> BoxFuture<'f, T> {
+    Box::pin(seldom)
 }
 
 /// Tells a check that its future was dropped.

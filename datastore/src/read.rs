@@ -19,34 +19,44 @@ pub enum Want {
 }
 
 /// A value that was found, as far as the read asked for it.
+///
+/// Small, since each layer that a read goes through moves it.
 #[derive(Clone, Debug)]
 pub struct Found {
     size: Option<u64>,
     value: Option<Bytes>,
-    version: Option<Version>,
-    seen: Option<Seen>,
+    mark: Mark,
+}
+
+/// What tells the version of a value, beside the value.
+#[derive(Clone, Debug)]
+enum Mark {
+    Nothing,
+    Seen(Seen),
+    /// It is not the value.
+    Version(Box<Version>),
 }
 
 impl Found {
     /// The answer to [`Want::Exists`].
     pub fn exists() -> Self {
-        Self { size: None, value: None, version: None, seen: None }
+        Self { size: None, value: None, mark: Mark::Nothing }
     }
 
     /// The answer to [`Want::Size`].
     pub fn sized(size: u64) -> Self {
-        Self { size: Some(size), value: None, version: None, seen: None }
+        Self { size: Some(size), value: None, mark: Mark::Nothing }
     }
 
     /// The answer to [`Want::Value`].
     pub fn whole(value: Bytes) -> Self {
-        Self { size: Some(value.len() as u64), value: Some(value), version: None, seen: None }
+        Self { size: Some(value.len() as u64), value: Some(value), mark: Mark::Nothing }
     }
 
     /// The answer to [`Want::Range`], from a store that reads ranges: a part, and the size of the
     /// whole value.
     pub fn part(part: Bytes, size: u64) -> Self {
-        Self { size: Some(size), value: Some(part), version: None, seen: None }
+        Self { size: Some(size), value: Some(part), mark: Mark::Nothing }
     }
 
     /// The answer to `want` from a store that has the whole value at hand.
@@ -78,7 +88,7 @@ impl Found {
     /// Sets a version other than the value itself: an ETag, a generation.
     #[must_use]
     pub fn with_version(mut self, version: Version) -> Self {
-        self.version = Some(version);
+        self.mark = Mark::Version(Box::new(version));
         self
     }
 
@@ -86,7 +96,7 @@ impl Found {
     /// another look, that [`Condition::Unchanged`](crate::Condition::Unchanged) holds.
     #[must_use]
     pub fn seen(mut self, seen: Seen) -> Self {
-        self.seen = Some(seen);
+        self.mark = Mark::Seen(seen);
         self
     }
 
@@ -108,16 +118,27 @@ impl Found {
     /// The version to hand back in [`Condition::Unchanged`](crate::Condition::Unchanged); there
     /// where the read asked for [`Want::Value`] and the store holds conditions.
     pub fn version(&self) -> Option<Version> {
-        let value = || self.value.clone().filter(|value| Some(value.len() as u64) == self.size);
-        let seen = |value| Version { seen: self.seen, ..Version::of_value(value) };
-        self.version.clone().or_else(|| value().map(seen))
+        let seen = match &self.mark {
+            Mark::Version(version) => return Some((**version).clone()),
+            Mark::Seen(seen) => Some(*seen),
+            Mark::Nothing => None,
+        };
+        let whole = self.value.clone().filter(|value| Some(value.len() as u64) == self.size);
+        whole.map(|value| Version { seen, ..Version::of_value(value) })
+    }
+
+    fn other_version(&self) -> Option<&Version> {
+        match &self.mark {
+            Mark::Version(version) => Some(version),
+            Mark::Seen(_) | Mark::Nothing => None,
+        }
     }
 }
 
 impl PartialEq for Found {
     fn eq(&self, other: &Self) -> bool {
-        let Self { size, value, version, seen: _ } = self;
-        (size, value, version) == (&other.size, &other.value, &other.version)
+        let Self { size, value, mark: _ } = self;
+        (size, value, self.other_version()) == (&other.size, &other.value, other.other_version())
     }
 }
 
