@@ -24,7 +24,7 @@ use crate::{
 pub use options::TtlOptions;
 pub use sweep::SweepReport;
 
-use self::core::{Core, Known};
+use self::core::Core;
 use snapshot::TtlSnapshot;
 
 /// A store whose values can expire.
@@ -146,7 +146,7 @@ impl<S: Datastore> Ttl<S> {
     pub async fn commit_with_ttl(&self, batch: Batch, ttl: Duration) -> Result<Expiry> {
         self.core.gate.check_open()?;
         let expiry = Expiry::after(self.core.now(), ttl);
-        self.core.commit_until(batch, expiry, Known::Nothing).await?;
+        self.core.commit_until(batch, expiry, None).await?;
         Ok(expiry)
     }
 
@@ -166,9 +166,9 @@ impl<S: Datastore> Ttl<S> {
         ttl: Duration,
     ) -> Result<Expiry> {
         self.core.gate.check_open()?;
-        let expiry = Expiry::after(self.core.now(), ttl);
-        let batch = Batch::new().put(key.clone(), value);
-        self.core.commit_until(batch, expiry, Known::Expiry(known)).await?;
+        let now = self.core.now();
+        let expiry = Expiry::after(now, ttl);
+        self.core.refresh(key, value.into(), known, expiry, now).await?;
         Ok(expiry)
     }
 

@@ -1,6 +1,8 @@
+use std::iter::once;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use futures::lock::Mutex;
 use futures::{StreamExt, TryStreamExt, stream};
 
@@ -26,13 +28,6 @@ pub(super) struct Core<S> {
     pub(super) clock: Arc<dyn Clock>,
     /// One sweep at a time.
     pub(super) sweeping: Mutex<()>,
-}
-
-/// What the caller knows of the expiry that a value has.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Known {
-    Nothing,
-    Expiry(Expiry),
 }
 
 impl<S: Datastore> Core<S> {
@@ -65,12 +60,34 @@ impl<S: Datastore> Core<S> {
         self.commit_under(ops, &conditions, durability).await
     }
 
-    /// Commits a batch whose values expire.
+    /// Sets a value that is said to expire at `known`, and is to expire at `expiry`.
+    pub(super) async fn refresh(
+        &self,
+        key: &Key,
+        value: Bytes,
+        known: Expiry,
+        expiry: Expiry,
+        now: SystemTime,
+    ) -> Result<()> {
+        if !expiry.is_past(now) {
+            self.layout.check_key(key).map_err(not_applied)?;
+            self.layout.check_value(key, &value)?;
+            let _turn = self.turns.writer(once(key)).await;
+            // What is written most, and next to nothing beside what the store below writes anyway.
+            if self.index.needs_nothing(known, expiry) {
+                let batch = Batch::new().put(key.clone(), encode(expiry, &value));
+                return self.below.commit(batch).await;
+            }
+        }
+        self.commit_until(Batch::new().put(key.clone(), value), expiry, Some(known)).await
+    }
+
+    /// Commits a batch whose values expire. `known` is when those expire that there are, if that is known of all.
     pub(super) async fn commit_until(
         &self,
         mut batch: Batch,
         expiry: Expiry,
-        known: Known,
+        known: Option<Expiry>,
     ) -> Result<()> {
         if expiry.is_past(self.now()) {
             batch.ops = batch.ops.into_iter().map(removed).collect();
@@ -84,12 +101,6 @@ impl<S: Datastore> Core<S> {
             return self.below.commit(batch).await;
         }
         let _turn = self.turns.writer(keys(&batch)).await;
-        if let Known::Expiry(known) = known
-            && self.index.needs_nothing(known, expiry)
-        {
-            let Batch { ops, conditions, durability } = batch;
-            return self.commit_under(with_headers(ops, expiry), &conditions, durability).await;
-        }
         let puts: Vec<Key> = puts().cloned().collect();
         let before = self.expiries(&puts, known).await.map_err(not_applied)?;
         let _writing = self.index.writing();
@@ -100,11 +111,11 @@ impl<S: Datastore> Core<S> {
         self.commit_with_entries(with_headers(ops, expiry), entries, &conditions, durability).await
     }
 
-    async fn expiries(&self, keys: &[Key], known: Known) -> Result<Vec<Option<Expiry>>> {
+    async fn expiries(&self, keys: &[Key], known: Option<Expiry>) -> Result<Vec<Option<Expiry>>> {
         match (known, keys) {
-            (Known::Expiry(expiry), _) => Ok(vec![Some(expiry); keys.len()]),
-            (Known::Nothing, [key]) => Ok(vec![reads::expiry(&self.below, key).await?]),
-            (Known::Nothing, _) => {
+            (Some(_), _) => Ok(vec![known; keys.len()]),
+            (None, [key]) => Ok(vec![reads::expiry(&self.below, key).await?]),
+            (None, _) => {
                 // Keys of its own: a closure over borrowed ones makes a future that is not `Send` to callers.
                 let reads = stream::iter(keys.to_vec());
                 let reads = reads.map(|key| async move { reads::expiry(&self.below, &key).await });
