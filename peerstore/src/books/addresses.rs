@@ -9,7 +9,7 @@ use multiaddr::Multiaddr;
 use crate::access::Core;
 use crate::address::{AddressRow, AddressSource, AddressStream, AddressTtl, Addresses, At};
 use crate::listing;
-use crate::record::{Consumed, VerifiedRecord};
+use crate::record::{Consumed, OpenedEnvelope, VerifiedRecord};
 
 /// The addresses of peers, each with a time to live.
 ///
@@ -206,14 +206,33 @@ impl<'p> AddressBook<'p> {
                 format!("an envelope of {} bytes: at most {limit} are taken", envelope.len());
             return Err(Error::new(ErrorKind::InvalidInput, message));
         }
-        let record = match VerifiedRecord::claimed_peer(&envelope) {
-            // What is stored was verified when it came in, byte for byte.
-            Some(peer) if self.core.read::<AddressRow>(&peer).await?.holds(&envelope) => {
-                VerifiedRecord::reread(envelope)?
-            }
-            _ => VerifiedRecord::verify(envelope)?,
-        };
-        self.consume_verified(&record, ttl).await
+        let envelope = OpenedEnvelope::open(envelope)?;
+        if let Some(peer) = envelope.claimed_peer()
+            && let Some(consumed) = self.consume_again(&peer, &envelope, ttl).await?
+        {
+            return Ok(consumed);
+        }
+        self.consume_verified(&envelope.verify()?, ttl).await
+    }
+
+    /// Takes an envelope that is kept of the peer already, byte for byte: it was verified when it came in. `None` if
+    /// it is another one; no change of the peer waits while that is verified.
+    async fn consume_again(
+        &self,
+        peer: &PeerId,
+        envelope: &OpenedEnvelope,
+        ttl: AddressTtl,
+    ) -> Result<Option<Consumed>> {
+        let core = self.core;
+        let mut change = core.change(peer).await?;
+        let row = change.row::<AddressRow>().await?;
+        if !row.holds(envelope.bytes()) {
+            return Ok(None);
+        }
+        let record = envelope.trust()?;
+        let consumed = row.consume(&record, ttl, core.options().watermark_ttl, core.at());
+        change.commit().await?;
+        Ok(Some(consumed))
     }
 
     /// As [`consume`](Self::consume), of a record that was verified already.

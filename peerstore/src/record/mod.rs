@@ -6,6 +6,7 @@
 
 mod error;
 mod lenient;
+mod opened;
 mod seal;
 mod sequence;
 mod signature;
@@ -13,6 +14,7 @@ mod verified;
 mod wire;
 
 pub use error::RecordError;
+pub(crate) use opened::OpenedEnvelope;
 pub use sequence::{Consumed, next_sequence};
 pub use verified::VerifiedRecord;
 

@@ -1,12 +1,12 @@
 use bytes::Bytes;
-use libp2p_identity::{PeerId, PublicKey};
+use libp2p_identity::PeerId;
 use multiaddr::Multiaddr;
 use prost::Message;
 
 use super::error::RecordError;
 use super::lenient::Lenient;
-use super::signature;
-use super::wire::{Claim, Envelope, PAYLOAD_TYPE, PeerRecord, signed_bytes};
+use super::opened::OpenedEnvelope;
+use super::wire::PeerRecord;
 use crate::multiaddrs;
 
 /// What a peer says of itself, and that it was this peer who said it. There is none without a signature that
@@ -50,16 +50,7 @@ impl VerifiedRecord {
     /// # Ok::<_, RecordError>(())
     /// ```
     pub fn verify(envelope: impl Into<Bytes>) -> Result<Self, RecordError> {
-        // A slice of what was read from a connection would keep the whole of that in memory.
-        let bytes = Bytes::copy_from_slice(&envelope.into());
-        let envelope = open(&bytes)?;
-        let signer = signature::signer(envelope.public_key)?;
-        if !signature::verifies(&signer, &signed_bytes(&envelope.payload), &envelope.signature) {
-            return Err(RecordError::Signature);
-        }
-        let record = Self::read(envelope.payload, bytes)?;
-        same(record.peer, &signer)?;
-        Ok(record)
+        OpenedEnvelope::open(envelope.into())?.verify()
     }
 
     /// As [`verify`](Self::verify), of so many bytes at most; 0 is no limit, as in [`Limits`](crate::Limits).
@@ -79,15 +70,7 @@ impl VerifiedRecord {
 
     /// Reads a stored envelope, which was verified when it came in, without verifying it again.
     pub(crate) fn reread(envelope: Bytes) -> Result<Self, RecordError> {
-        let payload = open(&envelope)?.payload;
-        Self::read(payload, envelope)
-    }
-
-    /// Whose record an envelope claims to be. Nothing is verified: good for finding what to compare it with,
-    /// and for nothing else.
-    pub(crate) fn claimed_peer(envelope: &Bytes) -> Option<PeerId> {
-        let Lenient(claim) = Lenient::<Claim>::decode(open(envelope).ok()?.payload).ok()?;
-        PeerId::from_bytes(&claim.peer_id).ok()
+        OpenedEnvelope::open(envelope)?.trust()
     }
 
     /// Whose record it is, and who signed it.
@@ -112,30 +95,19 @@ impl VerifiedRecord {
         &self.envelope
     }
 
-    fn read(payload: Bytes, envelope: Bytes) -> Result<Self, RecordError> {
-        let Lenient(record) = Lenient::<PeerRecord>::decode(payload)
-            .map_err(|flaw| RecordError::Payload(flaw.to_string()))?;
+    pub(super) fn read(payload: Bytes, envelope: Bytes) -> Result<Self, RecordError> {
+        let addresses = Vec::with_capacity(USUAL_ADDRESSES);
+        let mut record = Lenient(PeerRecord { addresses, ..PeerRecord::default() });
+        record.merge(payload).map_err(|flaw| RecordError::Payload(flaw.to_string()))?;
+        let Lenient(record) = record;
         let peer = PeerId::from_bytes(&record.peer_id).map_err(|_| RecordError::PeerId)?;
-        let addresses = record.addresses.iter();
-        let addresses = addresses.filter_map(|info| multiaddrs::read(&info.0.multiaddr).ok());
-        Ok(Self { peer, sequence: record.sequence, addresses: addresses.collect(), envelope })
+        let mut addresses = Vec::with_capacity(record.addresses.len());
+        let read =
+            record.addresses.iter().filter_map(|info| multiaddrs::read(&info.0.multiaddr).ok());
+        addresses.extend(read);
+        Ok(Self { peer, sequence: record.sequence, addresses, envelope })
     }
 }
 
-/// The parts of an envelope that holds a peer record.
-fn open(envelope: &Bytes) -> Result<Envelope, RecordError> {
-    let Lenient(envelope) = Lenient::<Envelope>::decode(envelope.clone())
-        .map_err(|flaw| RecordError::Envelope(flaw.to_string()))?;
-    if envelope.payload_type != PAYLOAD_TYPE[..] {
-        return Err(RecordError::PayloadType);
-    }
-    Ok(envelope)
-}
-
-fn same(peer: PeerId, signer: &PublicKey) -> Result<(), RecordError> {
-    let signer = signer.to_peer_id();
-    if peer != signer {
-        return Err(RecordError::OtherSigner { peer: peer.into(), signer: signer.into() });
-    }
-    Ok(())
-}
+/// For how many addresses of a record there is room at once: a list that grows is copied.
+const USUAL_ADDRESSES: usize = 16;

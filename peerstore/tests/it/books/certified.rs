@@ -1,8 +1,10 @@
 //! Signed records: which are taken, what they replace, what is remembered of them.
 
-use datastore::{DatastoreExt, ErrorKind, Query, key};
+use std::sync::Arc;
+
+use datastore::{DatastoreExt, ErrorKind, Fault, MemoryDatastore, Operation, Query, key};
 use futures::TryStreamExt;
-use peerstore::{Consumed, VerifiedRecord};
+use peerstore::{Consumed, Peerstore, VerifiedRecord};
 
 use crate::support::{HOUR, MINUTE, World, addrs, keypair, peer, sorted};
 
@@ -167,4 +169,33 @@ async fn own_records_count_upwards_whatever_the_clock_does() {
         assert_eq!(VerifiedRecord::verify(kept.unwrap()).unwrap().addresses(), &some[..2]);
         open.close().await;
     }
+}
+
+#[tokio::test]
+async fn an_envelope_that_is_kept_is_taken_again_by_one_read_and_one_write_and_not_verified_anew() {
+    let world = World::memory().with(|options| options.cache_bytes = 0);
+    let store = Arc::new(Fault::new(MemoryDatastore::new()));
+    let clock = Arc::new(world.clock.clone());
+    let peers =
+        Peerstore::open_with(Arc::clone(&store) as _, clock, world.options.clone()).await.unwrap();
+    let (book, envelope) = (peers.addresses(), record(1, 1, &addrs(3)).envelope().to_vec());
+    book.consume(envelope.clone(), HOUR).await.unwrap();
+
+    // Its signature, which ends it, is wrong now, there and here: who verifies it anew refuses it.
+    let mut other = envelope.clone();
+    *other.last_mut().unwrap() ^= 1;
+    let rows = store.inner().query(Query::descendants(key!("/peers/addrs")));
+    let rows: Vec<_> = rows.try_collect().await.unwrap();
+    let mut row = rows[0].value().unwrap().to_vec();
+    let place = row.windows(envelope.len()).position(|part| part == envelope).unwrap();
+    row[place..place + other.len()].copy_from_slice(&other);
+    store.inner().put(rows[0].key(), row).await.unwrap();
+
+    world.clock.advance(MINUTE);
+    let (reads, writes) = (store.calls(Operation::Read), store.calls(Operation::Commit));
+    assert_eq!(book.consume(other, HOUR).await.unwrap(), Consumed::Same);
+    assert_eq!(store.calls(Operation::Read) - reads, 1);
+    assert_eq!(store.calls(Operation::Commit) - writes, 1);
+    assert_eq!(book.consume(envelope, HOUR).await.unwrap(), Consumed::Differs);
+    peers.close().await.unwrap();
 }
