@@ -12,7 +12,11 @@ use crate::row::Row;
 
 /// Rows of one book in memory, absent ones (as empty rows) included, so many bytes at most.
 #[derive(Debug)]
-pub(crate) struct RowCache<R: Row>(Option<Cache<PeerId, Arc<R>, ByBytes, PeerHash>>);
+pub(crate) struct RowCache<R: Row> {
+    /// `None` if it keeps nothing.
+    cache: Option<Cache<PeerId, Arc<R>, ByBytes, PeerHash>>,
+    none: Arc<R>,
+}
 
 #[derive(Clone, Debug)]
 struct ByBytes;
@@ -41,10 +45,16 @@ impl<R: Row> RowCache<R> {
     /// A cache of so many bytes; of none, it keeps nothing.
     pub(crate) fn new(bytes: u64) -> Self {
         let items = usize::try_from(bytes).unwrap_or(usize::MAX) / (ENTRY + USUAL_ROW);
-        Self((bytes > 0).then(|| {
+        let cache = (bytes > 0).then(|| {
             let (hash, lifecycle) = (PeerHash::default(), DefaultLifecycle::default());
             Cache::with(items.max(1), bytes, ByBytes, hash, lifecycle)
-        }))
+        });
+        Self { cache, none: Arc::default() }
+    }
+
+    /// The row of a peer that has none: the same one for all, since many are asked for.
+    pub(crate) fn none(&self) -> Arc<R> {
+        Arc::clone(&self.none)
     }
 
     /// The row of a peer, from memory or by `read`. Nobody waits for another's read, which may never be polled
@@ -54,7 +64,7 @@ impl<R: Row> RowCache<R> {
         peer: &PeerId,
         read: impl Future<Output = Result<Loaded<R>>>,
     ) -> Result<Arc<R>> {
-        let Some(cache) = &self.0 else { return Ok(read.await?.row) };
+        let Some(cache) = &self.cache else { return Ok(read.await?.row) };
         let place = match cache.get_value_or_guard(peer, Some(Duration::ZERO)) {
             GuardResult::Value(row) => return Ok(row),
             GuardResult::Guard(place) => place,
@@ -71,21 +81,21 @@ impl<R: Row> RowCache<R> {
 
     /// The row of a peer, if it is in memory.
     pub(crate) fn peek(&self, peer: &PeerId) -> Option<Arc<R>> {
-        self.0.as_ref()?.get(peer)
+        self.cache.as_ref()?.get(peer)
     }
 
     /// Sets what a peer's row is now.
-    pub(crate) fn set(&self, peer: &PeerId, row: Arc<R>) {
-        if let Some(cache) = &self.0 {
+    pub(crate) fn set(&self, peer: &PeerId, row: R) {
+        if let Some(cache) = &self.cache {
             // A row that is too large is not taken in, and leaves the place of a reader that has read the old one.
             cache.remove(peer);
-            cache.insert(*peer, row);
+            cache.insert(*peer, Arc::new(row));
         }
     }
 
     /// Forgets a peer's row, which may have changed.
     pub(crate) fn forget(&self, peer: &PeerId) {
-        if let Some(cache) = &self.0 {
+        if let Some(cache) = &self.cache {
             cache.remove(peer);
         }
     }

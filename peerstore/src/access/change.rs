@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use datastore::{DatastoreExt, Op, Query, Result};
 use futures::TryStreamExt;
 use libp2p_identity::PeerId;
@@ -73,17 +71,7 @@ impl<'c> Change<'c> {
 
     /// A row of the peer, to be changed.
     pub(crate) async fn row<R: Stored>(&mut self) -> Result<&mut R> {
-        let slot = R::slot(&mut self.rows);
-        if slot.0.is_none() {
-            let old = self.core.read_locked::<R>(&self.peer).await?;
-            slot.0 = Some((Arc::clone(&old), R::clone(&old)));
-        }
-        match &mut slot.0 {
-            Some((_, new)) => Ok(new),
-            None => {
-                Err(datastore::Error::new(datastore::ErrorKind::Internal, "a row was not loaded"))
-            }
-        }
+        R::slot(&mut self.rows).look(self.core, &self.peer).await
     }
 
     /// Takes away what any book has of the peer. What is told of it is that the peer was removed.
@@ -192,11 +180,10 @@ impl<'c> Change<'c> {
         Shift::new(self.peer, seen, before, after)
     }
 
-    pub(super) fn plan(&mut self, writes: &mut Writes) -> Result<()> {
-        self.rows.plan(self.core, &self.peer, self.extent, writes)?;
+    pub(super) fn plan(&mut self, writes: &mut Writes) {
+        self.rows.plan(self.core, self.extent, writes);
         writes.rows.append(&mut self.extra);
         writes.rows.append(&mut self.aside);
-        Ok(())
     }
 
     /// What subscribers are to be told once it is committed.

@@ -27,9 +27,7 @@ pub(crate) async fn commit_all(
     let _writing = core.index().writing();
     let (puts, deletes) = moves.into_iter().partition(|op| matches!(op, Op::Put { .. }));
     let mut writes = Writes { expiries: puts, rows: Vec::new(), after: deletes };
-    for change in changes.iter_mut() {
-        change.plan(&mut writes)?;
-    }
+    changes.iter_mut().for_each(|change| change.plan(&mut writes));
     let _announced: Vec<_> = changes.iter().filter_map(Change::announce).collect();
     // Until it is over, nobody knows what is stored: a commit whose future is dropped may still land.
     let mut doubt = Doubt { caches: core.caches(), changes, over: false };

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use datastore::{
-    Capabilities, Clock, Datastore, DatastoreExt, Error, ErrorKind, Expiry, ExpiryIndex, Query,
-    Result, Want,
+    Capabilities, Clock, Datastore, DatastoreExt, Error, ErrorKind, Expiry, ExpiryIndex, Key,
+    Query, Result, Want,
 };
 use futures::FutureExt;
 use libp2p_identity::PeerId;
@@ -110,11 +110,11 @@ impl Core {
     }
 
     /// A peer's row, for who has the lock of the peer: from memory, or read by itself.
-    pub(crate) async fn read_locked<R: Stored>(&self, peer: &PeerId) -> Result<Arc<R>> {
+    pub(super) async fn read_locked<R: Stored>(&self, peer: &PeerId, key: &Key) -> Result<Arc<R>> {
         self.check_open()?;
         match R::cache(&self.caches).peek(peer) {
             Some(row) => Ok(row),
-            None => Ok(self.load(peer, true).await?.row),
+            None => Ok(self.load(peer, key, true).await?.row),
         }
     }
 
@@ -129,7 +129,10 @@ impl Core {
         let cache = R::cache(&self.caches);
         match cache.peek(peer) {
             Some(row) => Ok(row),
-            None => cache.get(peer, self.load(peer, false)).await,
+            None => {
+                let key = R::BOOK.key(peer)?;
+                cache.get(peer, self.load(peer, &key, false)).await
+            }
         }
     }
 
@@ -138,7 +141,7 @@ impl Core {
         self.check_open()?;
         match R::cache(&self.caches).peek(peer) {
             Some(row) => Ok(row),
-            None => Ok(self.load(peer, false).await?.row),
+            None => Ok(self.load(peer, &R::BOOK.key(peer)?, false).await?.row),
         }
     }
 
@@ -165,18 +168,19 @@ impl Core {
         }
     }
 
-    async fn load<R: Row>(&self, peer: &PeerId, locked: bool) -> Result<Loaded<R>> {
-        let key = R::BOOK.key(peer)?;
-        let Some(found) = self.store.read(&key, Want::Value).await? else {
-            return Ok(Loaded { row: Arc::default(), is_certain: true });
+    async fn load<R: Stored>(&self, peer: &PeerId, key: &Key, locked: bool) -> Result<Loaded<R>> {
+        let none = || R::cache(&self.caches).none();
+        let Some(found) = self.store.read(key, Want::Value).await? else {
+            return Ok(Loaded { row: none(), is_certain: true });
         };
         let version = found.version();
         let value = found.into_value().unwrap_or_default();
         match R::decode(&value, peer, &self.session) {
             Ok(row) => Ok(Loaded { row: Arc::new(row), is_certain: true }),
             Err(flaw) => {
-                self.set_aside(&key, value, version, &flaw, locked).await?;
-                Ok(Loaded { row: Arc::default(), is_certain: false })
+                // Boxed: seldom, and much longer than what is awaited each time.
+                self.set_aside(key, value, version, &flaw, locked).boxed().await?;
+                Ok(Loaded { row: none(), is_certain: false })
             }
         }
     }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use datastore::{Op, Result};
+use datastore::{Key, Op, Result};
 use libp2p_identity::PeerId;
 
 use super::caches::{Caches, Stored};
@@ -74,20 +74,14 @@ impl Rows {
         held
     }
 
-    pub(super) fn plan(
-        &self,
-        core: &Core,
-        peer: &PeerId,
-        extent: Extent,
-        writes: &mut Writes,
-    ) -> Result<()> {
+    pub(super) fn plan(&self, core: &Core, extent: Extent, writes: &mut Writes) {
         let Self { addresses, protocols, keys, private_keys, tags, reputation } = self;
-        addresses.plan(core, peer, extent, writes)?;
-        protocols.plan(core, peer, extent, writes)?;
-        keys.plan(core, peer, extent, writes)?;
-        private_keys.plan(core, peer, extent, writes)?;
-        tags.plan(core, peer, extent, writes)?;
-        reputation.plan(core, peer, extent, writes)
+        addresses.plan(core, extent, writes);
+        protocols.plan(core, extent, writes);
+        keys.plan(core, extent, writes);
+        private_keys.plan(core, extent, writes);
+        tags.plan(core, extent, writes);
+        reputation.plan(core, extent, writes);
     }
 
     /// They are stored now.
@@ -114,9 +108,23 @@ pub(super) enum Extent {
     Whole,
 }
 
+/// A row that a change has looked at, or may look at.
+#[derive(Debug)]
+pub(crate) struct Slot<R>(Option<Looked<R>>);
+
 /// A row as it was, and as it is to be.
 #[derive(Debug)]
-pub(crate) struct Slot<R>(pub(super) Option<(Arc<R>, R)>);
+struct Looked<R> {
+    key: Key,
+    old: Arc<R>,
+    new: R,
+}
+
+impl<R: Row> Looked<R> {
+    fn differs(&self) -> bool {
+        *self.old != self.new
+    }
+}
 
 impl<R> Default for Slot<R> {
     fn default() -> Self {
@@ -125,9 +133,25 @@ impl<R> Default for Slot<R> {
 }
 
 impl<R: Row> Slot<R> {
+    /// The row as it is to be, looked up if nobody has yet.
+    pub(super) async fn look(&mut self, core: &Core, peer: &PeerId) -> Result<&mut R>
+    where
+        R: Stored,
+    {
+        let looked = match &mut self.0 {
+            Some(looked) => looked,
+            none => {
+                let key = R::BOOK.key(peer)?;
+                let old = core.read_locked::<R>(peer, &key).await?;
+                none.insert(Looked { new: R::clone(&old), old, key })
+            }
+        };
+        Ok(&mut looked.new)
+    }
+
     /// What it was and what it is to be, if that differs.
     pub(crate) fn changed(&self) -> Option<(&Arc<R>, &R)> {
-        self.0.as_ref().filter(|(old, new)| **old != *new).map(|(old, new)| (old, new))
+        self.0.as_ref().filter(|row| row.differs()).map(|row| (&row.old, &row.new))
     }
 
     /// Whether it says something of the peer, where it said nothing.
@@ -137,7 +161,7 @@ impl<R: Row> Slot<R> {
 
     /// Whether it said something of the peer.
     fn was_known(&self) -> bool {
-        self.0.as_ref().is_some_and(|(old, _)| old.is_known())
+        self.0.as_ref().is_some_and(|row| row.old.is_known())
     }
 
     /// Whether it is to say nothing of the peer any more, where it said something.
@@ -147,13 +171,13 @@ impl<R: Row> Slot<R> {
 
     /// Whether it is to say something of the peer; `None` if nobody has looked.
     fn is_to_be_known(&self) -> Option<bool> {
-        self.0.as_ref().map(|(_, new)| new.is_known())
+        self.0.as_ref().map(|row| row.new.is_known())
     }
 
     /// Adds what is counted of the peer in this book: seen, before, after.
     fn count(&self, held: &mut [Held; 3]) {
         let [seen, before, after] = held;
-        let Some((old, new)) = &self.0 else { return };
+        let Some(Looked { key: _, old, new }) = &self.0 else { return };
         seen.insert(Kind::of(R::BOOK));
         if R::BOOK == Book::Addresses {
             seen.insert(Kind::Watermarks);
@@ -162,31 +186,28 @@ impl<R: Row> Slot<R> {
         after.extend(new.kind());
     }
 
-    fn plan(&self, core: &Core, peer: &PeerId, extent: Extent, writes: &mut Writes) -> Result<()> {
+    fn plan(&self, core: &Core, extent: Extent, writes: &mut Writes) {
         let is_whole = extent == Extent::Whole;
-        let all = self.0.as_ref().filter(|(_, new)| is_whole && !new.is_empty());
-        let all = all.map(|(old, new)| (old, new));
-        let Some((old, new)) = all.or_else(|| self.changed()) else { return Ok(()) };
-        let key = R::BOOK.key(peer)?;
+        let is_written = |row: &&Looked<R>| is_whole && !row.new.is_empty() || row.differs();
+        let Some(Looked { key, old, new }) = self.0.as_ref().filter(is_written) else { return };
         let before = (!old.is_empty() && !is_whole).then(|| old.expiry());
         if new.is_empty() {
             // A sweep removes the entry that it has found.
             let at = before.filter(|_| extent == Extent::Removal);
-            writes.after.extend(at.and_then(|at| core.index().unschedule(&key, at)));
-            writes.rows.push(Op::Delete { key });
-            return Ok(());
+            writes.after.extend(at.and_then(|at| core.index().unschedule(key, at)));
+            writes.rows.push(Op::Delete { key: key.clone() });
+            return;
         }
-        writes.expiries.extend(core.index().schedule(&key, before, new.expiry()));
-        writes.rows.push(Op::Put { key, value: new.encode().into() });
-        Ok(())
+        writes.expiries.extend(core.index().schedule(key, before, new.expiry()));
+        writes.rows.push(Op::Put { key: key.clone(), value: new.encode().into() });
     }
 
     fn settle(&mut self, caches: &Caches, peer: &PeerId, cached: bool)
     where
         R: Stored,
     {
-        match self.0.take().filter(|(old, new)| **old != *new) {
-            Some((_, new)) if cached => R::cache(caches).set(peer, Arc::new(new)),
+        match self.0.take().filter(Looked::differs) {
+            Some(row) if cached => R::cache(caches).set(peer, row.new),
             Some(_) => R::cache(caches).forget(peer),
             None => {}
         }
