@@ -43,6 +43,11 @@ impl Encoder {
         encoder
     }
 
+    /// Makes room for so many bytes that come next.
+    pub(crate) fn reserve(&mut self, bytes: usize) {
+        self.0.0.reserve(bytes);
+    }
+
     /// Begins a map of so many pairs of key and value, which come next.
     pub(crate) fn map(&mut self, pairs: usize) {
         written(Map::bounded(pairs, &mut self.0));

@@ -96,24 +96,29 @@ const CID_PREFIX: [u8; 2] = [0x01, 0x72];
 const BASE32: Encoding = new_encoding! { symbols: "abcdefghijklmnopqrstuvwxyz234567", };
 const BASE32_CODE: u8 = b'b';
 
-/// A CID of an Ed25519 key.
-const USUAL_CID: usize = 40;
+/// The longest CID of a peer: before the digest, a byte for what it is and a byte for its length.
+const LONGEST_CID: usize = CID_PREFIX.len() + 2 + 64;
 
 /// A peer's part of a key.
 pub(crate) fn peer_text(peer: &PeerId) -> String {
-    let mut cid = Vec::with_capacity(USUAL_CID);
-    cid.extend_from_slice(&CID_PREFIX);
-    let written = peer.as_ref().write(&mut cid);
-    debug_assert!(written.is_ok(), "a vector takes all");
+    let mut cid = [0; LONGEST_CID];
+    let (prefix, id) = cid.split_at_mut(CID_PREFIX.len());
+    prefix.copy_from_slice(&CID_PREFIX);
+    let written = peer.as_ref().write(id);
+    debug_assert!(written.is_ok(), "there is room for any");
+    let cid = cid.get(..CID_PREFIX.len() + written.unwrap_or_default()).unwrap_or_default();
     let mut text = String::with_capacity(1 + BASE32.encode_len(cid.len()));
     text.push(char::from(BASE32_CODE));
-    BASE32.encode_append(&cid, &mut text);
+    BASE32.encode_append(cid, &mut text);
     text
 }
 
 /// The peer that a part of a key names; `None` if it is not one that [`peer_text`] writes.
 pub(crate) fn peer_of(text: &[u8]) -> Option<PeerId> {
-    let cid = BASE32.decode(text.strip_prefix(&[BASE32_CODE])?).ok()?;
+    let digits = text.strip_prefix(&[BASE32_CODE])?;
+    let mut cid = [0; LONGEST_CID];
+    let cid = cid.get_mut(..BASE32.decode_len(digits.len()).ok()?)?;
+    BASE32.decode_mut(digits, cid).ok()?;
     // Both forms, of numbers and of digits, are refused if there is a shorter one: no other text is the same id.
     PeerId::from_bytes(cid.strip_prefix(&CID_PREFIX)?).ok()
 }
@@ -172,5 +177,13 @@ mod tests {
         let mut digits = text.clone().into_bytes();
         *digits.last_mut().unwrap() += 1;
         assert_eq!(peer_of(&digits), None);
+    }
+
+    #[test]
+    fn the_longest_id_has_a_text_and_nothing_longer_is_one() {
+        let id = PeerId::from_bytes(&[&[0x12, 64][..], &[7; 64]].concat()).unwrap();
+        let text = peer_text(&id);
+        assert_eq!(peer_of(text.as_bytes()), Some(id));
+        assert_eq!(peer_of(format!("{text}aaaaaaaa").as_bytes()), None);
     }
 }

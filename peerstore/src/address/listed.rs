@@ -13,9 +13,14 @@ pub(super) struct Listed<'a>(Vec<Cow<'a, Multiaddr>>);
 impl<'a> Listed<'a> {
     /// What is an address of the peer among `addrs`.
     pub(super) fn new(peer: &PeerId, addrs: &'a [Multiaddr]) -> Self {
-        let mut listed: Vec<_> = addrs.iter().filter_map(|addr| normalise(peer, addr)).collect();
-        listed.sort_unstable();
-        listed.dedup();
+        // Room for all at once: a list that grows step by step costs more than all else that is done here.
+        let mut listed = Vec::with_capacity(addrs.len());
+        listed.extend(addrs.iter().filter_map(|addr| normalise(peer, addr)));
+        // Most lists come as they are written, in order and with nothing twice.
+        if !listed.is_sorted_by(|one, next| one < next) {
+            listed.sort_unstable();
+            listed.dedup();
+        }
         Self(listed)
     }
 
@@ -41,8 +46,10 @@ impl<'a> Listed<'a> {
             }
             next = place.map_or(next, |place| place + 1);
         }
-        let unknown = self.0.iter().zip(known).filter(|(_, known)| !known);
-        unknown.map(|(addr, _)| addr.clone().into_owned()).collect()
+        let mut unknown = Vec::with_capacity(known.iter().filter(|known| !**known).count());
+        let left = self.0.iter().zip(known).filter(|(_, known)| !known);
+        unknown.extend(left.map(|(addr, _)| addr.clone().into_owned()));
+        unknown
     }
 
     fn place(&self, addr: &Multiaddr) -> Option<usize> {
