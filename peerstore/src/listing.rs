@@ -1,6 +1,5 @@
 //! Peers, by the keys of their rows.
 
-use std::cmp::Ordering;
 use std::pin::Pin;
 
 use bytes::Bytes;
@@ -8,28 +7,31 @@ use datastore::{DatastoreExt, ErrorKind, Key, Query, Result};
 use futures::stream::{BoxStream, Peekable, Stream, StreamExt, TryStreamExt, try_unfold};
 use libp2p_identity::PeerId;
 
-use crate::access::Core;
+use crate::access::{Core, Counts};
 use crate::address::{Address, AddressRow, Glance};
 use crate::cbor::Flaw;
 use crate::layout::{self, Book};
 use crate::reputation::{BootstrapCandidate, Candidates, ReputationRow};
 
-/// Every peer with a row in any book, once, in the order of the keys.
+/// Every peer of which any book has something that has not expired, once, in the order of the keys.
 pub(crate) fn known<'c>(
     core: &'c Core,
     after: Option<&PeerId>,
 ) -> impl Stream<Item = Result<PeerId>> + Send + use<'c> {
     let after = after.map(layout::peer_text);
-    let others = Book::ALL.into_iter().filter(|book| *book != Book::Addresses).map(Book::prefix);
-    let others =
-        others.chain([layout::METADATA]).map(|prefix| names(core, prefix, after.as_deref()));
-    let addresses = addressed(core, after.as_deref());
-    let books = std::iter::once(addresses).chain(others).collect::<Vec<_>>();
-    try_unfold(books, async move |mut books| {
+    let after = after.as_deref();
+    // The books of which a row says something for ever.
+    let lasting =
+        Book::ALL.into_iter().filter(|book| ![Book::Addresses, Book::Tags].contains(book));
+    let lasting = lasting.map(Book::prefix).chain([layout::METADATA]);
+    let lasting = lasting.map(|prefix| names(core, prefix, after));
+    let books: Vec<_> = std::iter::once(addressed(core, after)).chain(lasting).collect();
+    let tags = names(core, Book::Tags.prefix(), after);
+    try_unfold((books, tags), async move |(mut books, mut tags)| {
         core.check_open()?;
         loop {
             let mut least: Option<Name> = None;
-            for book in &mut books {
+            for book in books.iter_mut().chain([&mut tags]) {
                 match Pin::new(book).peek().await {
                     Some(Ok(name)) if least.as_ref().is_none_or(|least| name < least) => {
                         least = Some(name.clone());
@@ -37,34 +39,41 @@ pub(crate) fn known<'c>(
                     _ => {}
                 }
             }
-            let mut failed = None;
+            let mut is_known = false;
             for book in &mut books {
-                let taken = Pin::new(book).next_if(|name| match (name, &least) {
-                    (Ok(name), Some(least)) => name.cmp(least) == Ordering::Equal,
-                    (Ok(_), None) => false,
-                    (Err(_), _) => true,
-                });
-                failed = taken.await.and_then(Result::err).or(failed);
+                is_known |= take(book, least.as_ref()).await?;
             }
-            match (failed, least) {
-                (Some(error), _) => return Err(error),
-                (None, None) => return Ok(None),
-                (None, Some(name)) => {
-                    // What is not a peer's name is somebody else's row.
-                    if let Some(peer) = layout::peer_of(&name) {
-                        return Ok(Some((peer, books)));
-                    }
-                }
+            take(&mut tags, least.as_ref()).await?;
+            let Some(name) = least else { return Ok(None) };
+            // What is not a peer's name is somebody else's row.
+            if let Some(peer) = layout::peer_of(&name)
+                // All of its tags may have expired: that is looked at where it has nothing else.
+                && (is_known || core.knows_in(&peer, Book::Tags, Counts::Live).await?)
+            {
+                return Ok(Some((peer, (books, tags))));
             }
         }
     })
 }
 
+/// Takes the next name of a book if it is this one, or fails with the error in its place.
+async fn take(book: &mut Names<'_>, name: Option<&Name>) -> Result<bool> {
+    let taken = Pin::new(book).next_if(|next| match (next, name) {
+        (Ok(next), Some(name)) => next == name,
+        (Ok(_), None) => false,
+        (Err(_), _) => true,
+    });
+    Ok(taken.await.transpose()?.is_some())
+}
+
 /// A peer's part of a key.
 type Name = Box<[u8]>;
 
-/// The peers' parts of the keys of address rows, but of those of which a watermark is all that is left.
-fn addressed<'c>(core: &'c Core, after: Option<&str>) -> Peekable<BoxStream<'c, Result<Name>>> {
+/// The peers' parts of the keys of a book, in their order.
+type Names<'c> = Peekable<BoxStream<'c, Result<Name>>>;
+
+/// The peers' parts of the keys of address rows, but of those of which all has expired, or a watermark is all that is left.
+fn addressed<'c>(core: &'c Core, after: Option<&str>) -> Names<'c> {
     let entries = core.store().query(below(&Book::Addresses.prefix(), after));
     let names = entries.try_filter_map(async |entry| {
         let name = entry.key().last_segment();
@@ -90,11 +99,7 @@ fn below(prefix: &Key, after: Option<&str>) -> Query {
 }
 
 /// The peers' parts of the keys of one book, each once.
-fn names<'c>(
-    core: &'c Core,
-    prefix: Key,
-    after: Option<&str>,
-) -> Peekable<BoxStream<'c, Result<Name>>> {
+fn names<'c>(core: &'c Core, prefix: Key, after: Option<&str>) -> Names<'c> {
     let query = below(&prefix, after).keys_only();
     let mut last: Option<Name> = None;
     let keys = core.store().query_keys(query);

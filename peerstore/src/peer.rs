@@ -8,6 +8,7 @@ use crate::metadata::MetadataValue;
 use crate::protocols::ProtocolRow;
 use crate::record::VerifiedRecord;
 use crate::reputation::{Reputation, ReputationRow};
+use crate::row::Row;
 use crate::tags::{Tag, TagRow};
 
 /// All that is known of a peer at one moment, but for its private key.
@@ -58,7 +59,8 @@ pub(crate) async fn read(core: &Core, peer: &PeerId) -> Result<Option<Peer>> {
             .collect(),
         reputation: Reputation::clone(&*core.read::<ReputationRow>(peer).await?),
     };
-    if !found.is_known() {
+    // What is known may be an address that this release cannot read.
+    if !found.is_known() && !addresses.is_known_at(now) {
         return Ok(None);
     }
     let derived = || private_key.keypair().map(|keypair| keypair.public());

@@ -7,7 +7,7 @@ use datastore::{
 use futures::Stream;
 use libp2p_identity::PeerId;
 
-use crate::access::Core;
+use crate::access::{Core, Counts};
 use crate::books::{
     AddressBook, KeyBook, MetadataBook, OwnRecord, ProtocolBook, ReputationBook, TagBook,
 };
@@ -110,7 +110,7 @@ impl Peerstore {
         self.core().events().subscribe()
     }
 
-    /// Every peer of which anything is known, once, ordered by the keys of their rows.
+    /// Every peer of which anything is known that has not expired, once, ordered by the keys of their rows.
     pub fn peers(&self) -> impl Stream<Item = Result<PeerId>> + Send + use<'_> {
         listing::known(self.core(), None)
     }
@@ -177,13 +177,13 @@ impl Peerstore {
         update::apply(self.core(), peer, update, Strategy::Save).await
     }
 
-    /// Whether anything is known of a peer, beside which of its records is too old.
+    /// Whether anything is known of a peer that has not expired, beside which of its records is too old.
     ///
     /// # Errors
     /// As [`Datastore::read`].
     pub async fn has(&self, peer: &PeerId) -> Result<bool> {
         self.core().check_open()?;
-        self.core().knows(peer).await
+        self.core().knows(peer, Counts::Live).await
     }
 
     /// Removes all that is known of a peer, but for the sequence number below which its records are too old, which

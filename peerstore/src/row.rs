@@ -1,4 +1,5 @@
 use std::fmt::Debug;
+use std::time::SystemTime;
 
 use datastore::Expiry;
 use libp2p_identity::PeerId;
@@ -26,6 +27,11 @@ pub(crate) trait Row: Clone + Debug + Default + PartialEq + Send + Sync + 'stati
     /// Whether it says something of the peer itself.
     fn is_known(&self) -> bool {
         !self.is_empty()
+    }
+
+    /// As [`is_known`](Self::is_known), of what has not expired: the rest of it waits to be collected.
+    fn is_known_at(&self, _now: SystemTime) -> bool {
+        self.is_known()
     }
 
     /// What it is counted as; `None` if it says nothing.

@@ -4,7 +4,7 @@ use libp2p_identity::PeerId;
 
 use super::caches::Stored;
 use super::commit::commit_all;
-use super::core::Core;
+use super::core::{Core, Counts};
 use super::locks::PeerLock;
 use super::opened::Opened;
 use super::slot::{Extent, Rows, Writes};
@@ -199,7 +199,7 @@ impl<'c> Change<'c> {
                 .collect());
         }
         let begins = self.rows.begin() || !self.extra.is_empty();
-        let discovered = begins && !self.core.knows(&self.peer).await?;
+        let discovered = begins && !self.core.knows(&self.peer, Counts::Stored).await?;
         let mut events = self.differences(discovered);
         if self.ends() && !self.leaves_something().await? {
             events.push(PeerEvent::Removed { peer: self.peer });
@@ -217,7 +217,7 @@ impl<'c> Change<'c> {
         for book in Book::ALL {
             let known = match self.rows.are_to_be_known(book) {
                 Some(known) => known,
-                None => self.core.knows_in(&self.peer, book).await?,
+                None => self.core.knows_in(&self.peer, book, Counts::Stored).await?,
             };
             if known {
                 return Ok(true);

@@ -24,6 +24,7 @@ use crate::options::{PeerstoreOptions, Persistence};
 use crate::persistence::ProvenStore;
 use crate::row::Row;
 use crate::session::Session;
+use crate::tags::TagRow;
 use crate::write_behind::Gathered;
 
 /// An open peerstore: what all its handles share.
@@ -51,6 +52,15 @@ pub(crate) struct Core {
     hands: async_lock::Mutex<Hands>,
     gc: GcCounters,
     closed: AtomicBool,
+}
+
+/// Which of what is stored counts as known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Counts {
+    /// All, until it is collected: what subscribers have been told of.
+    Stored,
+    /// What has not expired: what readers are told.
+    Live,
 }
 
 impl Core {
@@ -145,10 +155,10 @@ impl Core {
         }
     }
 
-    /// Whether anything is known of a peer, beside which of its records are too old.
-    pub(crate) async fn knows(&self, peer: &PeerId) -> Result<bool> {
+    /// Whether anything is known of a peer, beside which of its records are too old: of what is stored, that which `counts`.
+    pub(crate) async fn knows(&self, peer: &PeerId, counts: Counts) -> Result<bool> {
         for book in Book::ALL {
-            if self.knows_in(peer, book).await? {
+            if self.knows_in(peer, book, counts).await? {
                 return Ok(true);
             }
         }
@@ -157,12 +167,20 @@ impl Core {
     }
 
     /// Whether a book has something of a peer.
-    pub(super) async fn knows_in(&self, peer: &PeerId, book: Book) -> Result<bool> {
-        if book != Book::Addresses {
-            return self.store.has(&book.key(peer)?).await;
+    pub(crate) async fn knows_in(&self, peer: &PeerId, book: Book, counts: Counts) -> Result<bool> {
+        match (book, counts) {
+            (Book::Addresses, _) => self.says::<AddressRow>(peer, counts).await,
+            (Book::Tags, Counts::Live) => self.says::<TagRow>(peer, counts).await,
+            _ => self.store.has(&book.key(peer)?).await,
         }
-        match self.read_once::<AddressRow>(peer).await {
-            Ok(row) => Ok(row.is_known()),
+    }
+
+    async fn says<R: Stored>(&self, peer: &PeerId, counts: Counts) -> Result<bool> {
+        match self.read_once::<R>(peer).await {
+            Ok(row) => Ok(match counts {
+                Counts::Stored => row.is_known(),
+                Counts::Live => row.is_known_at(self.now()),
+            }),
             Err(error) if error.kind() == ErrorKind::Incompatible => Ok(true),
             Err(error) => Err(error),
         }

@@ -14,7 +14,7 @@ mod slot;
 pub(crate) use self::caches::Stored;
 pub(crate) use self::change::Change;
 pub(crate) use self::commit::commit_all;
-pub(crate) use self::core::Core;
+pub(crate) use self::core::{Core, Counts};
 pub(crate) use self::metadata::Entries;
 pub(crate) use self::quarantine::newer;
 pub(crate) use self::slot::Rows;

@@ -1,4 +1,5 @@
 use std::mem::size_of;
+use std::time::SystemTime;
 
 use datastore::Expiry;
 use libp2p_identity::PeerId;
@@ -94,6 +95,11 @@ impl Row for AddressRow {
 
     fn is_known(&self) -> bool {
         !self.entries.is_empty() || !self.unreadable.is_empty() || self.record.is_some()
+    }
+
+    fn is_known_at(&self, now: SystemTime) -> bool {
+        let now = Expiry::at(now);
+        self.facts().any(|facts| facts.is_live(now))
     }
 
     fn expiry(&self) -> Expiry {

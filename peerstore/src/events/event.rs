@@ -9,7 +9,8 @@ use crate::metadata::MetadataValue;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum PeerEvent {
-    /// The first that is known of a peer; other events of the same change follow.
+    /// The first that is known of a peer, or the first since it was told that nothing is; other events of the same
+    /// change follow.
     Discovered {
         /// The peer.
         peer: PeerId,

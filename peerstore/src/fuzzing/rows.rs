@@ -108,7 +108,7 @@ fn glance(value: &[u8], peer: &PeerId) {
         let now = moment(session.began);
         let read = AddressRow::decode(value, peer, &session).map(|row| Glance {
             is_live: row.live(now).next().is_some(),
-            is_known: row.is_known(),
+            is_known: row.is_known_at(now),
         });
         assert_eq!(Glance::at(value, &session, now), read);
     }

@@ -99,13 +99,15 @@ async fn copy_watermarks(from: &Core, to: &Core) -> Result<()> {
     while let Some(key) = keys.try_next().await? {
         let Some(peer) = layout::peer_of(key.last_segment()) else { continue };
         let row = PeerCopied::new(peer).part("", from.read_once::<AddressRow>(&peer).await)?;
-        let Some(row) = row.filter(|row| !row.is_known() && row.watermark.is_some()) else {
+        let Some(mut row) = row.map(|row| AddressRow::clone(&row)) else { continue };
+        row.expire(from.now());
+        if row.is_known() || row.watermark.is_none() {
             continue;
-        };
+        }
         let mut change = to.change(&peer).await?;
         let theirs = PeerCopied::new(peer).part("", change.row::<AddressRow>().await)?;
         if let Some(theirs) = theirs {
-            theirs.absorb(&peer, AddressRow::clone(&row), to.at())?;
+            theirs.absorb(&peer, row, to.at())?;
             change.commit().await?;
         }
     }

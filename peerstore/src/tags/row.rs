@@ -122,6 +122,10 @@ impl Row for TagRow {
         self.0.is_empty()
     }
 
+    fn is_known_at(&self, now: SystemTime) -> bool {
+        self.live(now).next().is_some()
+    }
+
     fn expiry(&self) -> Expiry {
         self.0.values().map(|tag| tag.expiry()).min().unwrap_or(Expiry::NEVER)
     }

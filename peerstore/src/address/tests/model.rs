@@ -136,7 +136,7 @@ fn glance(book: &Book) {
     for session in sessions {
         let row = AddressRow::decode(&written, &book.peer, &session).unwrap();
         let is_live = row.live(book.now).next().is_some();
-        let read = Glance { is_live, is_known: row.is_known() };
+        let read = Glance { is_live, is_known: row.is_known_at(book.now) };
         assert_eq!(Glance::at(&written, &session, book.now), Ok(read), "{session:?}");
     }
 }

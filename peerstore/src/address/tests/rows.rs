@@ -20,7 +20,7 @@ fn read(row: &[u8]) -> Result<AddressRow, Flaw> {
     let read = AddressRow::decode(row, &book.peer, &book.session);
     let glance = read.as_ref().map_err(Flaw::clone).map(|row| Glance {
         is_live: row.live(book.now).next().is_some(),
-        is_known: row.is_known(),
+        is_known: row.is_known_at(book.now),
     });
     assert_eq!(Glance::at(row, &book.session, book.now), glance);
     read

@@ -112,3 +112,23 @@ async fn a_peer_of_which_a_number_alone_is_left_is_discovered_again() {
         open.close().await;
     }
 }
+
+#[tokio::test]
+async fn a_peer_whose_end_was_not_told_yet_is_not_discovered_again() {
+    for world in World::all() {
+        let open = world.open().await;
+        let mut events = open.peers.events().unwrap();
+        open.peers.tags().set(&peer(1), "t", 1, Some(HOUR)).await.unwrap();
+        assert_eq!(drain(&mut events).await, [PeerEvent::Discovered { peer: peer(1) }]);
+        world.clock.advance(HOUR);
+        assert!(!open.peers.has(&peer(1)).await.unwrap());
+        open.peers.protocols().add(&peer(1), &["/a"]).await.unwrap();
+        let told = drain(&mut events).await;
+        assert!(matches!(&told[..], [PeerEvent::Protocols { .. }]), "{told:?}");
+        open.peers.protocols().set::<&str>(&peer(1), &[]).await.unwrap();
+        open.peers.collect().await.unwrap();
+        let told = drain(&mut events).await;
+        assert_eq!(told.last(), Some(&PeerEvent::Removed { peer: peer(1) }), "{told:?}");
+        open.close().await;
+    }
+}

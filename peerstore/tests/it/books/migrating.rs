@@ -100,6 +100,23 @@ async fn all_that_is_known_is_known_there_after_a_restart_too() {
 }
 
 #[tokio::test]
+async fn of_what_has_expired_and_was_not_collected_the_number_of_a_record_alone_comes_along() {
+    for world in World::all() {
+        let (from, to) = (with_clock(&world).await, world.open().await);
+        let last = record(1, 50, &addrs(1)).envelope().clone();
+        from.addresses().consume(last, HOUR).await.unwrap();
+        from.tags().set(&peer(2), "t", 1, Some(HOUR)).await.unwrap();
+        world.clock.advance(HOUR);
+        let copied = from.copy_to(&to.peers, &PeerCopyOptions::default(), quiet).await.unwrap();
+        assert_eq!((copied.peers, copied.left_out), (0, 0));
+        let older = record(1, 49, &addrs(1)).envelope().clone();
+        let book = to.peers.addresses();
+        assert_eq!(book.consume(older, HOUR).await.unwrap(), Consumed::Older);
+        to.close().await;
+    }
+}
+
+#[tokio::test]
 async fn private_keys_come_along_if_they_are_asked_for() {
     for world in World::all() {
         let from = in_memory(&world).await;

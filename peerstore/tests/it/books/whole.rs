@@ -1,8 +1,12 @@
 //! All that is known of one peer, at one moment.
 
-use peerstore::{MetadataValue, PeerUpdate, VerifiedRecord};
+use std::time::Duration;
 
-use crate::support::{HOUR, World, addrs, hashed, keypair, peer};
+use datastore::Clock;
+use futures::TryStreamExt;
+use peerstore::{MetadataValue, PeerOrder, PeerQuery, PeerUpdate, VerifiedRecord};
+
+use crate::support::{HOUR, MINUTE, Open, World, addrs, hashed, keypair, peer};
 
 #[tokio::test]
 async fn a_peer_has_what_each_book_has() {
@@ -71,6 +75,64 @@ async fn each_thing_alone_makes_a_peer_known_and_what_has_expired_does_not() {
         assert_eq!((found.public_key, found.has_private_key), (Some(key), false));
         world.clock.advance(HOUR);
         assert!(!known(1).await && !known(2).await && known(3).await);
+        open.close().await;
+    }
+}
+
+/// What each way of asking says of whether the n-th peer is known.
+async fn known(open: &Open, n: u8) -> [bool; 5] {
+    let (peers, id) = (&open.peers, peer(n));
+    let mut pages = Vec::new();
+    for order in [PeerOrder::Key, PeerOrder::Score] {
+        let mut query = PeerQuery::default();
+        query.order = order;
+        pages.push(peers.page(&query).await.unwrap().peers.contains(&id));
+    }
+    let listed: Vec<_> = peers.peers().try_collect().await.unwrap();
+    let found = peers.peer(&id).await.unwrap().is_some();
+    [peers.has(&id).await.unwrap(), found, listed.contains(&id), pages[0], pages[1]]
+}
+
+#[tokio::test]
+async fn every_way_of_asking_says_the_same_of_a_peer_at_the_instant_at_which_the_last_of_it_expires()
+ {
+    for world in World::all() {
+        let open = world.open().await;
+        let peers = &open.peers;
+        let record = VerifiedRecord::seal(&keypair(3), 5, &addrs(1)).unwrap();
+        peers.addresses().add(&peer(1), &addrs(2), HOUR).await.unwrap();
+        peers.tags().set(&peer(2), "t", 1, Some(HOUR)).await.unwrap();
+        peers.addresses().consume(record.envelope().clone(), HOUR).await.unwrap();
+        peers.addresses().add(&peer(4), &addrs(1), HOUR).await.unwrap();
+        peers.tags().set(&peer(4), "t", 1, Some(2 * HOUR)).await.unwrap();
+        peers.addresses().add(&peer(5), &addrs(1), 2 * HOUR).await.unwrap();
+        peers.tags().set(&peer(5), "t", 1, Some(HOUR)).await.unwrap();
+        peers.tags().set(&peer(6), "t", 1, Some(HOUR)).await.unwrap();
+        peers.tags().set(&peer(6), "u", 1, Some(2 * HOUR)).await.unwrap();
+        peers.addresses().add(&peer(7), &addrs(1), HOUR).await.unwrap();
+        peers.protocols().add(&peer(7), &["/a"]).await.unwrap();
+        peers.addresses().connected(&peer(8), &addrs(1)).await.unwrap();
+        peers.addresses().disconnected(&peer(8)).await.unwrap();
+        // When the last of each goes; that of the seventh stays.
+        let hours = [(1, HOUR), (2, HOUR), (3, HOUR), (4, 2 * HOUR), (5, 2 * HOUR), (6, 2 * HOUR)];
+        let ends = hours.into_iter().chain([(7, Duration::MAX), (8, 15 * MINUTE)]);
+        let ends: Vec<_> = ends.collect();
+        let began = world.clock.now();
+        for moment in [15 * MINUTE, HOUR, 2 * HOUR] {
+            for millis in [1, 0] {
+                let to = began + moment - Duration::from_millis(millis);
+                world.clock.advance(to.duration_since(world.clock.now()).unwrap());
+                let passed = to.duration_since(began).unwrap();
+                for (n, end) in &ends {
+                    let told = known(&open, *n).await;
+                    assert_eq!(told, [passed < *end; 5], "peer {n} after {passed:?}");
+                }
+            }
+        }
+        peers.collect().await.unwrap();
+        for (n, end) in ends {
+            assert_eq!(known(&open, n).await, [end == Duration::MAX; 5], "peer {n}, collected");
+        }
         open.close().await;
     }
 }
