@@ -4,8 +4,9 @@ use multiaddr::{Multiaddr, Protocol};
 use peerstore::{AddressTtl, is_address_of};
 use serde_json::json;
 
+use super::opened::{self, To};
 use super::settings::Opening;
-use super::{Context, opened, peer};
+use super::{Context, peer};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::span::Span;
@@ -46,7 +47,7 @@ impl Add {
             );
         }
         let ttl = if permanent { AddressTtl::Permanent } else { AddressTtl::from(ttl) };
-        let peers = opened::to_fill(&store, opening, context).await?;
+        let peers = opened::open(To::Fill, &store, opening, context).await?;
         peers.addresses().add(&peer, &addrs, ttl).await?;
         let known = peers.addresses().get(&peer).await?.len();
         peers.close().await?;

@@ -2,8 +2,9 @@ use clap::Args;
 use peerstore::{GcReport, GcStats};
 use serde_json::json;
 
+use super::Context;
+use super::opened::{self, To};
 use super::settings::Opening;
-use super::{Context, opened};
 use crate::exit::Exit;
 use crate::failure::Result;
 use crate::human;
@@ -27,7 +28,7 @@ pub(super) struct Gc {
 impl Gc {
     pub(super) async fn run(self, opening: &Opening, context: &mut Context) -> Result<Exit> {
         let Self { store } = self;
-        let peers = opened::to_change(&store, opening, context).await?;
+        let peers = opened::open(To::Change, &store, opening, context).await?;
         let report = peers.collect().await?;
         // This collection is all that there was since it was opened.
         let GcStats { evicted_watermarks, .. } = peers.gc_stats();

@@ -7,8 +7,9 @@ use peerstore::interop::{Imported, ImportedPeer, Importer};
 use peerstore::{PeerImport, PeerImportOptions, Peerstore};
 use serde_json::json;
 
+use super::opened::{self, To};
 use super::settings::Opening;
-use super::{Context, left_out, opened};
+use super::{Context, left_out};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::files;
@@ -63,7 +64,7 @@ impl Import {
             sums.refused += 1;
             left_out::tell(&mut context.out, row.key.escape_ascii(), row.reason)?;
         }
-        let into = opened::to_fill(&store, opening, context).await?;
+        let into = opened::open(To::Fill, &store, opening, context).await?;
         let mut import = Taking { into, private_keys, ttl, sums };
         let progress = Progress::of_peers("importing");
         import.tell(context);

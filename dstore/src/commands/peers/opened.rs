@@ -8,48 +8,49 @@ use super::settings::Opening;
 use crate::failure::Result;
 use crate::store_arg::StoreArg;
 
-/// Opens the peers of a store that is only read.
-pub(super) async fn to_read(
+/// What peers are opened to.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum To {
+    /// Be read, beside whoever writes the store where that is possible.
+    Read,
+    /// Be written in a few places; a store that is not there is not created.
+    Change,
+    /// Be written many at a time; a store that is not there is created.
+    Fill,
+}
+
+/// Opens the peers of a store, to be closed however the command ends.
+pub(super) async fn open(
+    to: To,
     store: &StoreArg,
     opening: &Opening,
     context: &Context,
 ) -> Result<Peerstore> {
-    let store = context.stores.open_url_to_read(&opening.url(store)?).await?;
-    open(Arc::new(ReadOnly::new(store)), opening.to_read(), context).await
+    let (stores, url) = (&context.stores, opening.url(store)?);
+    let (store, options) = match to {
+        To::Read => (read_only(stores.open_url_to_read(&url).await?), opening.to_read()),
+        To::Change => (stores.open_existing_url(&url).await?, opening.to_change()),
+        To::Fill => (stores.open_url(&url).await?, opening.to_fill()),
+    };
+    peers_in(store, options, context).await
 }
 
-/// As [`to_read`], as they are at this moment, where the store can tell; and the store beside them.
+/// As [`open`] to be read, as they are at this moment, where the store can tell; and the store beside them.
 pub(super) async fn as_of_now(
     store: &StoreArg,
     opening: &Opening,
     context: &Context,
 ) -> Result<(Peerstore, Arc<dyn Datastore>)> {
     let store = context.stores.open_url_to_read(&opening.url(store)?).await?;
-    let store: Arc<dyn Datastore> = Arc::new(ReadOnly::new(frozen(&store).await?));
-    Ok((open(Arc::clone(&store), opening.to_read(), context).await?, store))
+    let store = read_only(frozen(&store).await?);
+    Ok((peers_in(Arc::clone(&store), opening.to_read(), context).await?, store))
 }
 
-/// Opens the peers of a store that is written; one that is not there is not created.
-pub(super) async fn to_change(
-    store: &StoreArg,
-    opening: &Opening,
-    context: &Context,
-) -> Result<Peerstore> {
-    let store = context.stores.open_existing_url(&opening.url(store)?).await?;
-    open(store, opening.to_change(), context).await
+fn read_only(store: Arc<dyn Datastore>) -> Arc<dyn Datastore> {
+    Arc::new(ReadOnly::new(store))
 }
 
-/// Opens the peers of a store that many are written to; one that is not there is created.
-pub(super) async fn to_fill(
-    store: &StoreArg,
-    opening: &Opening,
-    context: &Context,
-) -> Result<Peerstore> {
-    let store = context.stores.open_url(&opening.url(store)?).await?;
-    open(store, opening.to_fill(), context).await
-}
-
-async fn open(
+async fn peers_in(
     store: Arc<dyn Datastore>,
     options: PeerstoreOptions,
     context: &Context,

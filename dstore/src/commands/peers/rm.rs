@@ -2,8 +2,9 @@ use clap::Args;
 use libp2p_identity::PeerId;
 use serde_json::json;
 
+use super::opened::{self, To};
 use super::settings::Opening;
-use super::{Context, opened, peer};
+use super::{Context, peer};
 use crate::exit::Exit;
 use crate::failure::Result;
 use crate::store_arg::StoreArg;
@@ -30,7 +31,7 @@ pub(super) struct Rm {
 impl Rm {
     pub(super) async fn run(self, opening: &Opening, context: &mut Context) -> Result<Exit> {
         let Self { store, peers: ids, forget } = self;
-        let peers = opened::to_change(&store, opening, context).await?;
+        let peers = opened::open(To::Change, &store, opening, context).await?;
         for peer in &ids {
             let known = peers.has(peer).await?;
             if forget {

@@ -7,9 +7,10 @@ use libp2p_identity::PeerId;
 use peerstore::{Address, AddressTtl, Peer, Reputation, VerifiedRecord};
 use serde_json::{Value, json};
 
+use super::opened::{self, To};
 use super::settings::Opening;
 use super::value::Shown;
-use super::{Context, opened, peer};
+use super::{Context, peer};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::human;
@@ -38,7 +39,7 @@ pub(super) struct Show {
 impl Show {
     pub(super) async fn run(self, opening: &Opening, context: &mut Context) -> Result<Exit> {
         let Self { store, peer } = self;
-        let peers = opened::to_read(&store, opening, context).await?;
+        let peers = opened::open(To::Read, &store, opening, context).await?;
         let Some(known) = peers.peer(&peer).await? else {
             return Err(Failure::new(Exit::No, format!("nothing is known of {peer}"))
                 .hint("`dstore peers ls` lists the peers"));
