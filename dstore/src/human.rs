@@ -28,6 +28,11 @@ pub(crate) fn peers(number: u64) -> String {
     if number == 1 { "1 peer".to_owned() } else { format!("{} peers", count(number)) }
 }
 
+/// `1 row`, `2 rows`.
+pub(crate) fn rows(number: u64) -> String {
+    if number == 1 { "1 row".to_owned() } else { format!("{} rows", count(number)) }
+}
+
 /// `512 B`, `1.5 KiB`.
 pub(crate) fn bytes(number: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];

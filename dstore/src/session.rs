@@ -5,6 +5,7 @@ use crate::cli::Cli;
 use crate::commands::{self, Context};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
+use crate::human;
 use crate::output::Output;
 use crate::signals::Signals;
 use crate::so_far::SoFar;
@@ -41,14 +42,30 @@ async fn run_and_close(cli: Cli) -> Result<Exit> {
             Ok(exit)
         }
     };
+    let gathering = stores.gathering();
+    if let (Ok(Exit::Interrupted | Exit::Terminated), rows @ 1..) = (&result, gathering.rows()) {
+        let rows = human::rows(rows);
+        tracing::warn!(
+            "interrupted: writing what was gathered, {rows}; ends at once if it is interrupted again"
+        );
+    }
     tokio::select! {
         closed = stores.close() => match closed {
             Err(failure) if result.is_ok() => Err(failure),
             _ => told(result, &so_far),
         },
         // Who asks twice does not want to wait.
-        exit = signals.next() => Ok(exit),
+        exit = signals.next() => given_up(exit, gathering.rows()),
     }
+}
+
+/// Says what may be lost of a command whose stores were not closed.
+fn given_up(exit: Exit, rows: u64) -> Result<Exit> {
+    if rows == 0 {
+        return Ok(exit);
+    }
+    let lost = format!("interrupted; gathered, and perhaps not written: {}", human::rows(rows));
+    Err(Failure::new(exit, lost).hint("it can be run again"))
 }
 
 /// Says what stays of a command that was interrupted, where it says so itself.

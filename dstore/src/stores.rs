@@ -78,6 +78,11 @@ impl Stores {
         self.lock().peers.push(peers.clone());
     }
 
+    /// The peers that are written many at a time, to ask what they hold while the stores are closed.
+    pub(crate) fn gathering(&self) -> Gathering {
+        Gathering(self.lock().peers.clone())
+    }
+
     /// A place to try things in, removed however the command ends: a store of its own where there can be
     /// one in the place of this one, which is then left alone, and otherwise a part of it.
     pub(crate) async fn scratch(&self, store: &StoreArg) -> Result<Scratch> {
@@ -147,6 +152,17 @@ impl Stores {
 
     fn lock(&self) -> MutexGuard<'_, Opened> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Peers of which changes may be gathered that are not written yet.
+pub(crate) struct Gathering(Vec<Peerstore>);
+
+impl Gathering {
+    /// How many rows wait to be written.
+    pub(crate) fn rows(&self) -> u64 {
+        let pending = self.0.iter().filter_map(Peerstore::pending_writes);
+        pending.map(|pending| pending.keys as u64).sum()
     }
 }
 

@@ -38,6 +38,15 @@ struct Shared {
     core: Arc<Core>,
     // `None` if collections are called for.
     collector: Option<ExpirySweeper>,
+    ending: async_lock::Mutex<Ending>,
+}
+
+/// How far a close has come: one that was dropped on its way is taken up by the next.
+#[derive(Debug, Default)]
+struct Ending {
+    /// What became of writing how many peers there are.
+    counted: Option<Result<()>>,
+    is_over: bool,
 }
 
 impl Peerstore {
@@ -64,7 +73,8 @@ impl Peerstore {
     ) -> Result<Self> {
         let core = Arc::new(Core::open(store, clock, options).await?);
         let collector = gc::start(&core)?;
-        Ok(Self { shared: Arc::new(Shared { core, collector }) })
+        let ending = async_lock::Mutex::default();
+        Ok(Self { shared: Arc::new(Shared { core, collector, ending }) })
     }
 
     /// Addresses and signed records.
@@ -295,13 +305,16 @@ impl Peerstore {
 
     /// Writes what was [gathered](PeerstoreOptions::write_behind), makes all that was acknowledged durable and ends the
     /// peerstore: afterwards every call answers [`Closed`](datastore::ErrorKind::Closed), and streams end. The
-    /// datastore stays open: who opened it closes it.
+    /// datastore stays open: who opened it closes it. Where the future is dropped on its way, another call takes it up,
+    /// and one beside it waits.
     ///
     /// # Errors
-    /// As [`flush`](Self::flush) and [`Datastore::sync`]; it is closed all the same, and what was gathered and not
-    /// written is lost. Who would rather wait for a store that cannot be reached flushes before.
+    /// As [`flush`](Self::flush) and [`Datastore::sync`], to the call that ends it; it is closed all the same, and what
+    /// was gathered and not written is lost. Who would rather wait for a store that cannot be reached flushes before.
     pub async fn close(&self) -> Result<()> {
-        if !self.core().shut() {
+        self.core().shut();
+        let mut ending = self.shared.ending.lock().await;
+        if ending.is_over {
             return Ok(());
         }
         if let Some(collector) = &self.shared.collector {
@@ -309,12 +322,16 @@ impl Peerstore {
         }
         self.core().events().end();
         let core = self.core();
-        let counted = core.census().shut(&**core.store(), core.options().persistence).await;
-        match core.gathered() {
-            Some(gathered) => gathered.close().await?,
-            None => core.store().sync().await?,
+        if ending.counted.is_none() {
+            let counted = core.census().shut(&**core.store(), core.options().persistence).await;
+            ending.counted = Some(counted);
         }
-        counted
+        let written = match core.gathered() {
+            Some(gathered) => gathered.close().await,
+            None => core.store().sync().await,
+        };
+        ending.is_over = true;
+        written.and(ending.counted.take().unwrap_or(Ok(())))
     }
 
     pub(crate) fn core(&self) -> &Core {

@@ -32,7 +32,7 @@ impl Cloud {
 }
 
 impl<S> Cloud<S> {
-    fn of(server: S, endpoint: &str, region: &str, credentials: Credentials) -> Self {
+    pub(crate) fn of(server: S, endpoint: &str, region: &str, credentials: Credentials) -> Self {
         let variables = vec![
             ("AWS_ENDPOINT_URL", endpoint.to_owned()),
             ("AWS_REGION", region.to_owned()),

@@ -16,6 +16,7 @@ mod buckets;
 mod copying;
 mod demo;
 mod exit_codes;
+mod gathered_peers;
 mod harness;
 mod listing;
 mod measuring;

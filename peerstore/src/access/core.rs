@@ -217,9 +217,9 @@ impl Core {
         if self.closed.load(Ordering::Acquire) { Err(Error::closed()) } else { Ok(()) }
     }
 
-    /// From now on every call answers `Closed`; says whether it was open.
-    pub(crate) fn shut(&self) -> bool {
-        !self.closed.swap(true, Ordering::AcqRel)
+    /// From now on every call answers `Closed`.
+    pub(crate) fn shut(&self) {
+        self.closed.store(true, Ordering::Release);
     }
 
     pub(crate) fn now(&self) -> SystemTime {

@@ -36,7 +36,8 @@ Each peer is printed with the addresses that it has now, those that had expired,
 of metadata and tags were read. What was left out is named on standard error, or with --json among the lines.
 Exit code 6 if anything was left out that cannot be read or is refused; the rest is there. Private keys that were \
 not asked for, what has expired, and signed records whose addresses have, are no reason. Ctrl-C ends it with exit code 130 and says how many peers were imported; these \
-stay. It can be run again.")]
+stay. Where they are written many at a time it first writes those that were gathered; interrupted again, it ends at once \
+and says how many rows may be lost. It can be run again.")]
 pub(super) struct Import {
     /// URL of the store; created if it is not there
     store: StoreArg,

@@ -8,6 +8,7 @@ use datastore::{
     Position, Query, TestClock, key,
 };
 use futures::TryStreamExt;
+use futures::future::poll_immediate;
 use peerstore::{
     AddressTtl, GcStrategy, Peerstore, PeerstoreOptions, VerifiedRecord, WriteBehindMode,
 };
@@ -126,6 +127,36 @@ async fn a_store_that_fails_loses_nothing_that_is_flushed_or_closed_later() {
 }
 
 /// A peerstore over a store whose batches land in part.
+#[tokio::test]
+async fn a_close_that_was_dropped_on_its_way_is_taken_up_by_the_next() {
+    let slow = TestClock::new();
+    let below = Fault::with_clock(MemoryDatastore::new(), Arc::new(slow.clone()));
+    let below: Arc<Fault<MemoryDatastore>> = Arc::new(below);
+    let peers = best_effort(&below, &TestClock::new(), WriteBehindMode::Auto).await;
+    peers.addresses().add(&peer(1), &addrs(1), HOUR).await.unwrap();
+    below.inject(Operation::Commit, Position::From(0), Injected::Delay(MINUTE));
+    let mut close = Box::pin(peers.close());
+    while slow.sleepers() == 0 {
+        assert!(poll_immediate(&mut close).await.is_none());
+        tokio::task::yield_now().await;
+    }
+    drop(close);
+    assert_eq!(peers.has(&peer(1)).await.unwrap_err().kind(), ErrorKind::Closed);
+    let store = Arc::clone(&below) as Arc<dyn Datastore>;
+    assert_eq!(rows(&store).await, 0);
+    let mut next = Box::pin(futures::future::join(peers.close(), peers.close()));
+    loop {
+        if let Some(ended) = poll_immediate(&mut next).await {
+            assert!(matches!(ended, (Ok(()), Ok(()))), "{ended:?}");
+            break;
+        }
+        slow.advance(MINUTE);
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(rows(&store).await, 1);
+    assert_eq!(peers.pending_writes().unwrap().keys, 0);
+}
+
 async fn best_effort(
     below: &Arc<Fault<MemoryDatastore>>,
     clock: &TestClock,
