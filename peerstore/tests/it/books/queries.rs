@@ -100,8 +100,11 @@ async fn pages_of_every_size_are_the_listing_in_its_order_while_time_passes() {
 
 #[tokio::test]
 async fn a_peer_that_does_not_change_comes_once_whatever_others_do() {
-    for order in [PeerOrder::Key, PeerOrder::Score, PeerOrder::LastSeen] {
-        let world = World::memory();
+    let orders = [PeerOrder::Key, PeerOrder::Score, PeerOrder::LastSeen];
+    for (order, world) in orders
+        .into_iter()
+        .flat_map(|order| World::all().into_iter().map(move |world| (order, world)))
+    {
         let open = world.open().await;
         some_peers(&world, &open).await;
         let mut step = 0;

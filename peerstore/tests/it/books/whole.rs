@@ -139,9 +139,11 @@ async fn every_way_of_asking_says_the_same_of_a_peer_at_the_instant_at_which_the
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_change_is_never_half_seen() {
-    for cache in [0, 1 << 20] {
-        let world = World::fjall().with(|options| options.cache_bytes = cache);
+    for world in World::all() {
         let open = world.open().await;
+        // Over object storage a change is a request for each row, which may land one by one: what is read waits for
+        // the change, and so sees none of them alone.
+        let changes = if open.store.capabilities().atomic_batches { 300 } else { 60 };
         let id = peer(1);
         let update = |n: usize| {
             let text = n.to_string();
@@ -153,7 +155,7 @@ async fn a_change_is_never_half_seen() {
         let writer = tokio::spawn({
             let peers = open.peers.clone();
             async move {
-                for n in 0..300 {
+                for n in 0..changes {
                     peers.patch(&id, &update(n % 50)).await.unwrap();
                 }
             }
