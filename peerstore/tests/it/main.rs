@@ -20,4 +20,5 @@ mod limits;
 mod plan;
 mod random;
 mod records;
+mod requests;
 mod support;

@@ -129,7 +129,12 @@ impl Open {
     }
 }
 
-fn client(endpoint: &str, bucket: &str, region: &str, user: &Credentials) -> AmazonS3Builder {
+pub(crate) fn client(
+    endpoint: &str,
+    bucket: &str,
+    region: &str,
+    user: &Credentials,
+) -> AmazonS3Builder {
     AmazonS3Builder::new()
         .with_endpoint(endpoint)
         .with_bucket_name(bucket)
@@ -138,7 +143,7 @@ fn client(endpoint: &str, bucket: &str, region: &str, user: &Credentials) -> Ama
         .with_secret_access_key(&user.secret_key)
 }
 
-async fn object_storage(bucket: &AmazonS3Builder) -> datastore_s3::ObjectDatastore {
+pub(crate) async fn object_storage(bucket: &AmazonS3Builder) -> datastore_s3::ObjectDatastore {
     let options = ObjectOptions::new().prefix("peers").access(Access::Shared);
     options.open(Bucket::s3(bucket.clone()).unwrap()).await.unwrap()
 }
