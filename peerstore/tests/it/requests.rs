@@ -31,7 +31,7 @@ const BUDGETS: &[(&str, [&str; 4])] = &[
     ("connected", ["2 PUT", "1 GET 2 PUT", "", ""]),
     ("disconnected", ["1 PUT", "1 GET 1 PUT", "", ""]),
     ("consume a record", ["1 PUT", "2 GET 1 PUT", "", ""]),
-    ("consume it again", ["", "2 GET", "", ""]),
+    ("consume it again", ["", "1 GET", "", ""]),
     ("set protocols", ["1 GET 1 PUT", "1 GET 1 PUT", "1 GET", "1 GET"]),
     ("protocols", ["", "1 GET", "", ""]),
     ("put metadata", ["1 GET 2 LIST 1 PUT", "1 GET 2 LIST 1 PUT", "1 GET 2 LIST", "1 GET 2 LIST"]),
