@@ -20,8 +20,9 @@ mod writes;
 
 pub use block::{Block, verify};
 pub use car::{
-    CarBlock, CarDecoder, CarError, CarEvent, CarFault, CarHeader, CarIndex, CarOptions,
-    CarV2Layout, CarV2Writer, CarWriter, Exported, ImportError, ImportOptions, Imported,
+    CarBlock, CarDecoder, CarError, CarEvent, CarFault, CarHeader, CarIdentity, CarIndex,
+    CarOptions, CarV2Layout, CarV2Writer, CarWriter, Exported, ImportError, ImportOptions,
+    Imported, LongCid,
 };
 pub use cid::Cid;
 pub use codecs::{DAG_CBOR, DAG_JSON, DAG_PB, RAW};

@@ -1,10 +1,11 @@
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
 use cid::Cid;
 use datastore::{Error, ErrorKind, Outcome, Result};
 
-use crate::Block;
-use crate::hashes::{self, IDENTITY, MAX_DIGEST_LEN};
+use crate::hashes::{self, IDENTITY};
+use crate::{Block, CarIdentity};
 
 /// Which blocks a store takes: hash functions, lengths of digests, sizes.
 ///
@@ -31,6 +32,11 @@ impl Policy {
     /// none that is shorter.
     pub const MIN_DIGEST_LEN: usize = 20;
 
+    /// The most data of an identity CID that is taken, in bytes, if nothing else is said, and the most that is
+    /// understood: as in boxo's `verifcid`. A [`Cid`] holds [`MAX_DIGEST_LEN`](crate::MAX_DIGEST_LEN) of them; what is
+    /// longer can come in a CAR file.
+    pub const MAX_IDENTITY_LEN: usize = 128;
+
     /// The largest block that is taken, in bytes, if nothing else is said: bitswap carries 2 MiB.
     pub const MAX_BLOCK_LEN: usize = 2 << 20;
 
@@ -42,7 +48,7 @@ impl Policy {
         Self {
             hashes: hashes::functions().filter(usable).collect(),
             min_digest_len: Self::MIN_DIGEST_LEN,
-            max_identity_len: MAX_DIGEST_LEN,
+            max_identity_len: Self::MAX_IDENTITY_LEN,
             max_block_len: Self::MAX_BLOCK_LEN,
         }
     }
@@ -62,8 +68,8 @@ impl Policy {
         self
     }
 
-    /// Takes identity CIDs with `bytes` of data at most; a CID cannot hold more than
-    /// [`MAX_DIGEST_LEN`].
+    /// Takes identity CIDs with `bytes` of data at most; more than
+    /// [`MAX_IDENTITY_LEN`](Self::MAX_IDENTITY_LEN) cannot be.
     #[must_use]
     pub fn max_identity_len(mut self, bytes: usize) -> Self {
         self.max_identity_len = bytes;
@@ -113,7 +119,13 @@ impl Policy {
         block.verify()
     }
 
-    fn check_identity(&self, cid: &Cid, len: usize) -> Result<()> {
+    /// As [`admit`](Self::admit), of one that no [`Cid`] has room for.
+    pub(crate) fn admit_identity(&self, found: &CarIdentity) -> Result<()> {
+        self.check_identity(&found.cid, usize::from(found.cid.hash().size()))?;
+        found.verify()
+    }
+
+    fn check_identity(&self, cid: &impl Display, len: usize) -> Result<()> {
         if len > self.max_identity_len {
             let most = self.max_identity_len;
             return Err(refused(format!(

@@ -5,6 +5,7 @@ use datastore::{Error, ErrorKind, MANY_BYTES, MANY_OPS};
 use super::decoder::{CarBlock, CarDecoder, CarEvent};
 use super::error::CarError;
 use super::header::CarHeader;
+use super::identity::CarIdentity;
 use super::options::CarOptions;
 use crate::{Block, IDENTITY, Policy};
 
@@ -104,6 +105,7 @@ impl Batcher {
                     Ok(())
                 }
                 Ok(Some(CarEvent::Block(found))) => self.take(found),
+                Ok(Some(CarEvent::Identity(found))) => self.take_identity(&found),
                 Err(error) => Err(error.into()),
             };
             if let Err(failure) = taken {
@@ -117,9 +119,7 @@ impl Batcher {
         let CarBlock { block, offset, data_offset: _ } = found;
         let refused = |cause| Failure { offset: Some(offset), cause };
         self.policy.admit(&block).map_err(refused)?;
-        let batch = &mut self.batch;
-        batch.sections += 1;
-        batch.end = self.decoder.position();
+        let batch = self.count_section();
         if block.cid().hash().code() == IDENTITY {
             batch.identity += 1;
         } else {
@@ -127,6 +127,19 @@ impl Batcher {
             batch.blocks.push(block);
         }
         Ok(())
+    }
+
+    fn take_identity(&mut self, found: &CarIdentity) -> Result<(), Failure> {
+        let refused = |cause| Failure { offset: Some(found.offset), cause };
+        self.policy.admit_identity(found).map_err(refused)?;
+        self.count_section().identity += 1;
+        Ok(())
+    }
+
+    fn count_section(&mut self) -> &mut Batch {
+        self.batch.sections += 1;
+        self.batch.end = self.decoder.position();
+        &mut self.batch
     }
 }
 

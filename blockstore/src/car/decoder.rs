@@ -1,10 +1,10 @@
 use std::io::{self, Read};
 
 use bytes::Bytes;
-use cid::Cid;
 
 use super::error::{CarError, CarFault};
 use super::header::{self, CarHeader, CarV2Layout, First, PRAGMA, V2_LEN};
+use super::identity::{CarIdentity, SectionCid};
 use super::options::CarOptions;
 use super::varint::Uvarint;
 use crate::Block;
@@ -17,7 +17,7 @@ use crate::Block;
 /// own, so that no small block keeps a large buffer.
 ///
 /// Of a CARv2 it reads the data and ignores the index and all padding. Blocks are not verified: see
-/// [`Block::verify`].
+/// [`Block::verify`] and [`CarIdentity::verify`].
 ///
 /// # Examples
 /// ```
@@ -60,6 +60,8 @@ pub enum CarEvent {
     Header(CarHeader),
     /// A block, in the order of the file.
     Block(CarBlock),
+    /// A block of an identity CID that no [`Cid`](crate::Cid) has room for, in the order of the file.
+    Identity(CarIdentity),
 }
 
 /// A block of a CAR file, and where it lies. It is not verified.
@@ -296,7 +298,7 @@ impl CarDecoder {
             Frame::Section => {
                 let found = self.section(start, bytes).map_err(wrong)?;
                 self.state = State::length(Frame::Section, self.at);
-                return Ok(Some(CarEvent::Block(found)));
+                return Ok(Some(found));
             }
             Frame::First | Frame::Inner => header::decode(bytes.as_slice()).map_err(wrong)?,
         };
@@ -317,24 +319,30 @@ impl CarDecoder {
         }
     }
 
-    fn section(&self, start: u64, bytes: Gathered<'_>) -> Result<CarBlock, CarFault> {
-        let mut rest = bytes.as_slice();
-        let cid = Cid::read_bytes(&mut rest).map_err(|error| CarFault::Cid(error.to_string()))?;
+    fn section(&self, offset: u64, bytes: Gathered<'_>) -> Result<CarEvent, CarFault> {
+        let whole = bytes.as_slice();
+        let mut rest = whole;
+        let cid = SectionCid::take(&mut rest)?;
         let (len, limit) = (rest.len(), self.options.max_block_len);
+        let cid_len = whole.len() - len;
         if len > limit {
-            let cid_len = bytes.as_slice().len() - len;
-            let (len, limit) = ((cid_len + len) as u64, (cid_len + limit) as u64);
+            let (len, limit) = (whole.len() as u64, (cid_len + limit) as u64);
             return Err(CarFault::LongSection { len, limit });
         }
         let data_offset = self.at - len as u64;
         let data = match bytes {
             Gathered::Borrowed(_) => Bytes::copy_from_slice(rest),
-            Gathered::Owned(buf) => {
-                let cid_len = buf.len() - len;
-                Bytes::from(buf).split_off(cid_len)
-            }
+            Gathered::Owned(buf) => Bytes::from(buf).split_off(cid_len),
         };
-        Ok(CarBlock { block: Block::unverified(cid, data), offset: start, data_offset })
+        Ok(match cid {
+            SectionCid::Usual(cid) => {
+                let block = Block::unverified(cid, data);
+                CarEvent::Block(CarBlock { block, offset, data_offset })
+            }
+            SectionCid::Identity(cid) => {
+                CarEvent::Identity(CarIdentity { cid, data, offset, data_offset })
+            }
+        })
     }
 
     /// The file ends here, or the data of a CARv2 does.
@@ -380,7 +388,7 @@ impl State {
 }
 
 /// The longest CID that there can be: version, codec, hash function and length as varints, and the digest.
-const MAX_CID_LEN: usize = 4 * 9 + crate::MAX_DIGEST_LEN;
+const MAX_CID_LEN: usize = 4 * 9 + crate::Policy::MAX_IDENTITY_LEN;
 
 /// What is set aside for a frame before its bytes come; more than the blocks have that people write.
 const SET_ASIDE: usize = 2 << 20;

@@ -1,9 +1,11 @@
 //! The decoder on files that nobody wrote.
 
-use datastore_blocks::{Block, CarDecoder, CarEvent, CarFault, CarOptions, Policy, RAW};
+use datastore_blocks::{Block, CarDecoder, CarEvent, CarFault, CarOptions, IDENTITY, Policy, RAW};
 use proptest::prelude::*;
 
-use crate::car_support::{blocks_of_sizes, car_of, decode, decode_in, fixture, section, uvarint};
+use crate::car_support::{
+    blocks_of_sizes, car_of, decode, decode_in, fixture, identity_section, section, uvarint,
+};
 
 /// A header without roots.
 const HEADER: &[u8] = b"\x11\xa2\x65roots\x80\x67version\x01";
@@ -169,7 +171,8 @@ fn lengths_are_varints_of_nine_bytes_that_are_no_longer_than_they_must_be() {
         assert_eq!(fault_of(&with(length)), (18, CarFault::Varint), "{length:?}");
     }
     let most = [&[0xff; 8][..], &[0x7f]].concat();
-    let limit = (Policy::MAX_BLOCK_LEN + 100) as u64;
+    // Four varints of a CID, and the longest digest.
+    let limit = (Policy::MAX_BLOCK_LEN + 4 * 9 + 128) as u64;
     let expected = CarFault::LongSection { len: (1 << 63) - 1, limit };
     assert_eq!(fault_of(&with(&most)), (18, expected));
 }
@@ -195,7 +198,8 @@ fn a_length_beyond_the_limit_is_refused_before_what_it_counts() {
 
 #[test]
 fn sections_without_a_cid_are_refused() {
-    let identity_of_70 = [&[1, 0x55, 0, 70][..], &[0; 70]].concat();
+    let identity_of_129 = [&[1, 0x55, 0, 129, 1][..], &[0; 129]].concat();
+    let sha512_of_70 = [&[1, 0x55, 0x13, 70][..], &[0; 70]].concat();
     for body in [
         &b"\x01"[..],
         b"\x01\x55",
@@ -203,12 +207,34 @@ fn sections_without_a_cid_are_refused() {
         b"\x12\x20too short",
         b"\x02\x55\x12\x00",
         b"\x00\x55\x12\x00",
-        &identity_of_70,
+        &identity_of_129,
+        &sha512_of_70,
     ] {
         let file = [HEADER, &uvarint(body.len() as u64), body].concat();
         let (offset, fault) = fault_of(&file);
         assert!(matches!(fault, CarFault::Cid(_)) && offset == 18, "{body:?}: {fault}");
     }
+}
+
+#[test]
+fn identity_cids_that_a_cid_has_no_room_for_are_told_apart() {
+    let data: Vec<u8> = (0..128).collect();
+    for len in [65, 127, 128] {
+        let held = &data[..len];
+        let section = identity_section(held, held);
+        let file = [HEADER, &section].concat();
+        let decoded = decode(&file);
+        assert_eq!((&decoded.end, decoded.blocks.len()), (&Ok(()), 0));
+        let [found] = &decoded.identities[..] else { panic!("{decoded:?}") };
+        assert_eq!((found.cid.codec(), found.cid.hash().code()), (RAW, IDENTITY));
+        assert_eq!((found.cid.hash().digest(), &found.data[..]), (held, held));
+        assert_eq!(found.offset, HEADER.len() as u64);
+        assert_eq!(found.data_offset, (file.len() - len) as u64);
+        found.verify().unwrap();
+        assert_eq!(decode_in(CarOptions::new(), file.chunks(1)), decoded);
+    }
+    let file = [HEADER, &identity_section(&data, &data[1..])].concat();
+    decode(&file).identities[0].verify().unwrap_err();
 }
 
 #[test]

@@ -17,7 +17,7 @@ use futures::executor::block_on;
 use futures::future::{Either, select};
 use futures::{StreamExt, TryStreamExt, stream};
 
-use crate::car_support::{blocks_of_sizes, car_of, decode, memory};
+use crate::car_support::{blocks_of_sizes, car_of, decode, identity_section, memory, section};
 
 /// Imports from both kinds of source, into a new store each; the answers must be the same.
 async fn import(file: &[u8], options: fn() -> ImportOptions) -> Result<Imported, ImportError> {
@@ -100,6 +100,38 @@ fn blocks_that_come_again_or_are_there_are_counted_and_not_written() {
         let imported = store.import_car(Cursor::new(car_of(&twice)), ImportOptions::new()).await;
         let stored = imported.unwrap().stored;
         assert_eq!((stored.written, stored.bytes, stored.present), (2, 11, 2));
+    });
+}
+
+#[test]
+fn identity_cids_are_taken_up_to_the_bytes_that_a_policy_takes_of_them() {
+    block_on(async {
+        let blocks = blocks_of_sizes([5, 6]);
+        let data = [7; 128];
+        let file = |held: &[u8], data: &[u8]| {
+            [car_of(&blocks[..1]), identity_section(held, data), section(&blocks[1])].concat()
+        };
+        for len in [64, 65, 128] {
+            let imported = import(&file(&data[..len], &data[..len]), ImportOptions::new).await;
+            let imported = imported.unwrap();
+            assert_eq!((imported.blocks, imported.identity, imported.stored.written), (3, 1, 2));
+        }
+        // The data is not what the CID holds; and more than the policy takes, on either side of what a `Cid` holds.
+        let cut = file(&data, &data[1..]);
+        let wrong = import(&cut, ImportOptions::new).await.unwrap_err();
+        let offset = car_of(&blocks[..1]).len() as u64;
+        assert_eq!((wrong.kind(), wrong.offset()), (ErrorKind::InvalidInput, Some(offset)));
+        assert_eq!(wrong.kept().stored.written, 1);
+        for (most, len) in [(63, 64), (64, 65), (127, 128)] {
+            let policy = Policy::new().max_identity_len(most);
+            let store = BlockstoreOptions::new().policy(policy);
+            let store = store.open(Arc::new(MemoryDatastore::new())).await.unwrap();
+            let source = Cursor::new(file(&data[..len], &data[..len]));
+            let error = store.import_car(source, ImportOptions::new()).await.unwrap_err();
+            assert_eq!((error.kind(), error.offset()), (ErrorKind::InvalidInput, Some(offset)));
+            let cause = error.cause().to_string();
+            assert!(cause.contains(&format!("{len} bytes, more than {most}")), "{cause}");
+        }
     });
 }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use datastore::MemoryDatastore;
 use datastore_blocks::{
-    Block, Blockstore, CarBlock, CarDecoder, CarError, CarEvent, CarHeader, CarOptions, Cid, RAW,
+    Block, Blockstore, CarBlock, CarDecoder, CarError, CarEvent, CarHeader, CarIdentity,
+    CarOptions, Cid, RAW,
 };
 use serde_json::Value;
 
@@ -13,6 +14,7 @@ use serde_json::Value;
 pub(crate) struct Decoded {
     pub(crate) header: Option<CarHeader>,
     pub(crate) blocks: Vec<CarBlock>,
+    pub(crate) identities: Vec<CarIdentity>,
     pub(crate) end: Result<(), CarError>,
 }
 
@@ -25,7 +27,8 @@ pub(crate) fn decode_in<'f>(
     pieces: impl IntoIterator<Item = &'f [u8]>,
 ) -> Decoded {
     let mut decoder = CarDecoder::with_options(options);
-    let mut decoded = Decoded { header: None, blocks: Vec::new(), end: Ok(()) };
+    let (blocks, identities) = (Vec::new(), Vec::new());
+    let mut decoded = Decoded { header: None, blocks, identities, end: Ok(()) };
     for mut piece in pieces {
         loop {
             match decoder.decode(&mut piece) {
@@ -34,6 +37,7 @@ pub(crate) fn decode_in<'f>(
                     decoded.header = Some(header);
                 }
                 Ok(Some(CarEvent::Block(block))) => decoded.blocks.push(block),
+                Ok(Some(CarEvent::Identity(identity))) => decoded.identities.push(identity),
                 Ok(Some(other)) => panic!("{other:?}"),
                 Ok(None) => break,
                 Err(error) => {
@@ -107,6 +111,14 @@ pub(crate) fn car_of(blocks: &[Block]) -> Vec<u8> {
 /// A block with its CID and its length before it.
 pub(crate) fn section(block: &Block) -> Vec<u8> {
     let body = [block.cid().to_bytes(), block.data().to_vec()].concat();
+    [uvarint(body.len() as u64), body].concat()
+}
+
+/// A section of an identity CID that holds `held`, with `data` behind it.
+pub(crate) fn identity_section(held: &[u8], data: &[u8]) -> Vec<u8> {
+    // CIDv1, raw, the identity, how many bytes it holds.
+    let len = uvarint(held.len() as u64);
+    let body = [&[0x01, 0x55, 0x00], &len[..], held, data].concat();
     [uvarint(body.len() as u64), body].concat()
 }
 
