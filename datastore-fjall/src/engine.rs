@@ -1,6 +1,7 @@
 //! The engine as this crate uses it: one fjall database with one keyspace.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -13,13 +14,14 @@ use fjall::{
 };
 
 use crate::writes::Writes;
-use crate::{Compression, FjallOptions, errors};
+use crate::{Compression, FjallOptions, errors, journal};
 
 /// Handles of the engine; while one of them lives the directory is locked.
 #[derive(Clone)]
 pub(crate) struct Engine {
     pub(crate) database: Database,
     pub(crate) data: Keyspace,
+    folder: Arc<Path>,
 }
 
 /// The values at which moment.
@@ -45,7 +47,7 @@ impl Engine {
             .map_err(errors::engine)?;
         let data = database.keyspace(KEYSPACE, || keyspace_options(options));
         let data = data.map_err(errors::engine)?;
-        Ok(Self { database, data })
+        Ok(Self { database, data, folder: path.into() })
     }
 
     /// Writes what is in memory to tables; blocks.
@@ -134,6 +136,12 @@ impl Engine {
     /// Makes what was applied durable.
     pub(crate) fn sync(&self) -> fjall::Result<()> {
         self.database.persist(PersistMode::SyncData)
+    }
+
+    /// Has the disk take what the journal holds by now. Unlike a [`sync`](Self::sync) it keeps no writer waiting and
+    /// promises nothing, but leaves little to the next one.
+    pub(crate) fn write_back(&self) -> fjall::Result<()> {
+        Ok(journal::write_back(&self.folder)?)
     }
 
     fn value(&self, view: View<'_>, key: &[u8]) -> Result<Option<Slice>> {

@@ -1,4 +1,4 @@
-//! One fsync for all who wait for one.
+//! One fsync for all who wait for one; and the disk kept busy during large writes, which leaves that fsync little.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,7 +26,17 @@ pub(crate) struct GroupSync {
 #[derive(Debug, Default)]
 struct Queue {
     waiting: Vec<oneshot::Sender<()>>,
+    /// Bytes of large commits since the disk was last asked to take them.
+    unwritten: usize,
     stopped: bool,
+}
+
+/// What the thread is to do next.
+enum Work {
+    /// To make durable what is applied by now, and tell these.
+    Sync(Vec<oneshot::Sender<()>>),
+    /// To have the disk take what was written, which nobody waits for yet.
+    WriteBack,
 }
 
 /// A commit on its way to an fsync.
@@ -81,6 +91,16 @@ impl GroupSync {
         receiver.await.map_err(|_| health.unknown("the sync failed"))
     }
 
+    /// Counts the bytes of a large commit that nobody waits for: when they are many, the disk takes them while the next
+    /// ones are made.
+    pub(crate) fn wrote(&self, bytes: usize) {
+        let mut queue = self.queue.lock();
+        queue.unwritten = queue.unwritten.saturating_add(bytes);
+        if queue.unwritten >= MUCH {
+            self.changed.notify_all();
+        }
+    }
+
     /// Lets the thread end once it has answered all who wait.
     pub(crate) fn stop(&self) {
         self.queue.lock().stopped = true;
@@ -88,30 +108,49 @@ impl GroupSync {
     }
 
     fn run(&self, engine: &Engine, traffic: &Traffic, health: &Health) {
-        while let Some(waiting) = self.gather() {
-            let synced = {
-                // Writers would block on the journal until the disk answers.
-                let _hold = traffic.hold();
-                engine.sync()
+        while let Some(work) = self.gather() {
+            // Dropping the senders tells those who wait. Another sync could succeed after one that failed, without
+            // what the disk lost.
+            if health.check().is_err() {
+                continue;
+            }
+            let done = match work {
+                Work::WriteBack => engine.write_back(),
+                Work::Sync(_) => {
+                    // Writers would block on the journal until the disk answers.
+                    let _hold = traffic.hold();
+                    engine.sync()
+                }
             };
-            match synced {
-                Ok(()) => waiting.into_iter().for_each(|waiter| {
+            match (done, work) {
+                (Ok(()), Work::WriteBack) => {}
+                (Ok(()), Work::Sync(waiting)) => waiting.into_iter().for_each(|waiter| {
                     let _ = waiter.send(());
                 }),
-                // Dropping the senders tells those who wait.
-                Err(error) => health.fail(error),
+                (Err(error), work) => {
+                    // In this order: they are told why.
+                    health.fail(error);
+                    drop(work);
+                }
             }
         }
     }
 
-    /// Those whose commits are applied by now; `None` once there are none and none will come.
-    fn gather(&self) -> Option<Vec<oneshot::Sender<()>>> {
+    /// Who waits goes first, once the commits of all of them are applied; `None` once nobody does and nobody will.
+    fn gather(&self) -> Option<Work> {
         let mut queue = self.queue.lock();
-        self.changed.wait_while(&mut queue, |queue| queue.waiting.is_empty() && !queue.stopped);
+        self.changed.wait_while(&mut queue, |queue| {
+            queue.waiting.is_empty() && queue.unwritten < MUCH && !queue.stopped
+        });
+        if queue.waiting.is_empty() && !queue.stopped {
+            queue.unwritten = 0;
+            return Some(Work::WriteBack);
+        }
         let on_the_way = |_: &mut Queue| self.arriving.load(Ordering::Acquire) > 0;
         self.changed.wait_while_for(&mut queue, on_the_way, GATHER);
+        queue.unwritten = 0;
         let waiting = std::mem::take(&mut queue.waiting);
-        if waiting.is_empty() && queue.stopped { None } else { Some(waiting) }
+        if waiting.is_empty() && queue.stopped { None } else { Some(Work::Sync(waiting)) }
     }
 
     fn notify(&self) {
@@ -143,6 +182,9 @@ impl Drop for Arrival<'_> {
     }
 }
 
+/// A disk takes them in about the time of a few fsyncs.
+const MUCH: usize = 8 << 20;
+
 /// How long the first of a group waits for the others; about what an fsync takes.
 const GATHER: Duration = Duration::from_millis(1);
 
@@ -159,6 +201,23 @@ mod tests {
     fn end_of_a_commit(group: &GroupSync, health: &Health) -> (ErrorKind, Option<Outcome>) {
         let error = block_on(group.commit_synced(Some(group.announce()), health)).err();
         error.map(|error| (error.kind(), error.outcome())).unwrap_or((ErrorKind::Internal, None))
+    }
+
+    #[test]
+    fn much_is_written_back_unless_somebody_waits_for_a_sync_of_it() {
+        let group = GroupSync::default();
+        group.wrote(MUCH - 1);
+        group.wrote(1);
+        assert!(matches!(group.gather(), Some(Work::WriteBack)));
+        group.wrote(MUCH);
+        let (sender, _receiver) = oneshot::channel();
+        group.queue.lock().waiting.push(sender);
+        assert!(matches!(group.gather(), Some(Work::Sync(waiting)) if waiting.len() == 1));
+        // Neither of them left anything, and a store that is closed syncs all of it at once.
+        assert_eq!(group.queue.lock().unwritten, 0);
+        group.wrote(MUCH);
+        group.stop();
+        assert!(group.gather().is_none());
     }
 
     #[test]

@@ -22,6 +22,7 @@
 //! as stored; or `4`, keyspace (u64). Integers are little-endian.
 
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use datastore::{Error, ErrorKind, Result};
@@ -61,6 +62,17 @@ pub(crate) fn empty(engine: &Path) -> Result<()> {
         [journal] => cut(journal, 0).map_err(|error| errors::io(journal, error)),
         _ => Ok(()),
     }
+}
+
+/// Has the disk take what was written to the last journal, through a handle of its own: the engine uses its own
+/// meanwhile.
+///
+/// After an error nobody may be told that anything is durable: a system may say only once what the disk lost.
+pub(crate) fn write_back(engine: &Path) -> io::Result<()> {
+    let newest = journals(engine).ok().and_then(|mut journals| journals.pop());
+    // One that cannot be opened was let go of meanwhile, with all of it in tables; or the next sync says why.
+    let journal = newest.and_then(|path| File::options().write(true).open(path).ok());
+    journal.map_or(Ok(()), |journal| journal.sync_data())
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -197,7 +209,7 @@ fn has_lost_page(bytes: &[u8], from: usize, to: usize) -> bool {
     pages.any(|at| at + PAGE <= to && bytes.get(at..at + PAGE) == Some(&ZEROS))
 }
 
-fn cut(path: &Path, at: u64) -> std::io::Result<()> {
+fn cut(path: &Path, at: u64) -> io::Result<()> {
     let file = File::options().write(true).open(path)?;
     file.set_len(at)?;
     file.sync_all()

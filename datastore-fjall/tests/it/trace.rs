@@ -9,8 +9,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 
+use bytes::Bytes;
 use datastore::{Batch, Datastore, DatastoreExt, Durability, ErrorKind, Key, Outcome, Query};
-use datastore_fjall::FjallDatastore;
+use datastore_fjall::{FjallDatastore, FjallOptions};
 use futures::executor::block_on;
 use futures::future::join_all;
 
@@ -108,6 +109,43 @@ fn child_whose_disk_fails() {
             assert_eq!(error.outcome(), Some(Outcome::NotApplied), "{error:?}");
             assert!(error.source().is_some(), "{error:?}");
         }
+        assert!(store.sync().await.is_err());
+        assert!(store.close().await.is_err(), "what was not synced may be lost");
+    });
+}
+
+#[test]
+fn large_commits_are_written_back_before_a_sync_and_one_that_fails_is_the_last() {
+    if let Some(reason) = no_strace() {
+        return println!("skipped: {reason}");
+    }
+    let directory = tempfile::tempdir().unwrap();
+    // The disk says once that it lost something.
+    let options = ["-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=1"];
+    let (_, calls) = run_traced(directory.path(), &options, "trace::child_that_never_syncs");
+    let failed = calls.iter().filter(|call| !call.succeeded);
+    assert_eq!(failed.map(|call| call.file().ends_with(".jnl")).collect::<Vec<_>>(), [true]);
+}
+
+#[test]
+#[ignore = "the child of a test"]
+fn child_that_never_syncs() {
+    let Some(directory) = child::told(DIRECTORY) else { return };
+    block_on(async {
+        // No memtable is flushed, which would begin with a sync.
+        let options = FjallOptions::new().memtable_bytes(1 << 40).journal_bytes(1 << 41);
+        let store = options.open(&directory).await.unwrap();
+        let large = Bytes::from(vec![0; 3 << 20]);
+        let mut tries = 0;
+        let error = loop {
+            let batch = Batch::new().put(key("large", 0, 0), large.clone());
+            match store.commit(batch).await {
+                Ok(()) => tries += 1,
+                Err(error) => break error,
+            }
+            assert!(tries < 10_000, "nothing was written back");
+        };
+        assert_eq!(error.kind(), ErrorKind::Closed, "{error:?}");
         assert!(store.sync().await.is_err());
         assert!(store.close().await.is_err(), "what was not synced may be lost");
     });
