@@ -22,7 +22,6 @@ use crate::gc::GcCounters;
 use crate::layout::{self, Book};
 use crate::options::{PeerstoreOptions, Persistence};
 use crate::persistence::ProvenStore;
-use crate::row::Row;
 use crate::session::Session;
 use crate::tags::TagRow;
 use crate::write_behind::Gathered;
