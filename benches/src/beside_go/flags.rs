@@ -25,6 +25,8 @@ pub struct Flags {
     pub rep: usize,
     /// Where the stores are.
     pub folder: Option<PathBuf>,
+    /// Where to load the peers of `peerlarge`, and then to wait for the end of the process.
+    pub load: Option<PathBuf>,
     /// The suite.
     pub suite: String,
 }
@@ -45,6 +47,7 @@ impl Flags {
             ops: 100_000,
             rep: 0,
             folder: None,
+            load: None,
             suite: String::new(),
         };
         let mut arguments = arguments.into_iter();
@@ -65,6 +68,7 @@ impl Flags {
                 "ops" => flags.ops = number()?,
                 "rep" => flags.rep = number()?,
                 "dir" => flags.folder = Some(value.into()),
+                "load" => flags.load = Some(value.into()),
                 _ => return Err(format!("{argument} is no flag").into()),
             }
         }

@@ -18,6 +18,9 @@ pub use flags::Flags;
 /// # Errors
 /// A suite that is not known, and what the stores fail with.
 pub async fn run(flags: &Flags) -> Result<()> {
+    if let Some(dir) = &flags.load {
+        return large::load(flags, dir).await;
+    }
     let dir = flags.dir()?;
     match flags.suite.as_str() {
         "peerstore" => micro::run(flags, dir.path()).await,
