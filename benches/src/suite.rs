@@ -64,13 +64,13 @@ pub fn run(
             let rig = Rig::open(&runtime, dir, &data, &readers)?;
             rig.load()?;
             for contest in reads {
-                done(contest.hold(&rig, &runtime, &scale.plan)?)?;
+                done(contest.hold(&rig, &runtime, &scale.reads)?)?;
             }
             rig.close()?;
         }
         for contest in writes {
             let rig = Rig::open(&runtime, dir, &data, &[contest.left.0, contest.right.0])?;
-            done(contest.hold(&rig, &runtime, &scale.plan)?)?;
+            done(contest.hold(&rig, &runtime, &scale.writes)?)?;
             rig.close()?;
         }
     }
