@@ -116,7 +116,8 @@ impl Key {
 
     /// Whether `other` lies strictly below this key, at a segment boundary.
     pub fn is_ancestor_of(&self, other: &Self) -> bool {
-        self.strip_from(other).is_some()
+        let tail = other.as_bytes().strip_prefix(self.as_bytes());
+        tail.is_some_and(|tail| tail.first() == Some(&b'/'))
     }
 
     /// Whether this key lies strictly below `other`, at a segment boundary.
@@ -131,11 +132,8 @@ impl Key {
 
     /// What follows this key in `descendant`, sharing its buffer; `None` if it is not one.
     pub fn strip_from(&self, descendant: &Self) -> Option<Self> {
-        let tail = descendant.as_bytes().strip_prefix(self.as_bytes())?;
-        if tail.first() != Some(&b'/') {
-            return None;
-        }
-        Some(Self::trusted(descendant.to_bytes().slice(self.as_bytes().len()..)))
+        let tail = || Self::trusted(descendant.to_bytes().slice(self.as_bytes().len()..));
+        self.is_ancestor_of(descendant).then(tail)
     }
 
     fn last_slash(&self) -> usize {
