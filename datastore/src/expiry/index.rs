@@ -122,7 +122,7 @@ impl ExpiryIndex {
     }
 
     /// Whether nothing has to be written with a record that expires at `before` and is to expire at `expiry`.
-    /// Who knows that, and keeps sweeps from the key until the commit has returned, needs no
+    /// Who keeps sweeps from the key from before it asks until the commit has returned needs no
     /// [`writing`](Self::writing).
     pub(crate) fn needs_nothing(&self, before: Expiry, expiry: Expiry) -> bool {
         has_entry(before, expiry, self.marks.floor())

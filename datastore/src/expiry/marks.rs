@@ -1,6 +1,7 @@
 //! How far sweeps have come, and from where on writers may put entries.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::Expiry;
@@ -19,12 +20,15 @@ use crate::Expiry;
 /// writers get earlier places. That is always right for a watermark, once the one that is stored was taken
 /// back: to begin earlier is to look at more.
 #[derive(Debug)]
-pub(super) struct Marks(Mutex<State>);
+pub(super) struct Marks {
+    /// No new entry before this. It is set under the lock, and read without it: who took a hold before sees the
+    /// floor of its hold, or a later one.
+    floor: AtomicU64,
+    state: Mutex<State>,
+}
 
 #[derive(Debug)]
 struct State {
-    /// No new entry before this.
-    floor: u64,
     /// No entry at all before this.
     watermark: u64,
     /// What the watermark in the store is, at most.
@@ -48,16 +52,17 @@ pub(super) struct Span {
 
 impl Marks {
     pub(super) fn new(watermark: u64) -> Self {
-        let (floor, stored, holds) = (watermark, watermark, BTreeMap::new());
-        Self(Mutex::new(State { floor, watermark, stored, holds, next_hold: 0 }))
+        let (stored, holds) = (watermark, BTreeMap::new());
+        let state = Mutex::new(State { watermark, stored, holds, next_hold: 0 });
+        Self { floor: AtomicU64::new(watermark), state }
     }
 
     /// Takes a hold; what it answers is to be let go of.
     pub(super) fn hold(&self) -> u64 {
         let mut state = self.state();
-        let (hold, floor) = (state.next_hold, state.floor);
+        let hold = state.next_hold;
         state.next_hold += 1;
-        state.holds.insert(hold, floor);
+        state.holds.insert(hold, self.floor());
         hold
     }
 
@@ -66,17 +71,16 @@ impl Marks {
     }
 
     pub(super) fn floor(&self) -> u64 {
-        self.state().floor
+        self.floor.load(Ordering::Acquire)
     }
 
     /// Begins a walk of all that is past `now`.
     pub(super) fn span(&self, now: Expiry) -> Span {
-        let mut state = self.state();
+        let state = self.state();
         let until = now.as_millis().saturating_add(1);
-        let set_back = until < state.floor;
-        state.floor = state.floor.max(until);
-        let reach = state.holds.values().next().copied().unwrap_or(state.floor);
-        Span { from: state.watermark, until, reach, set_back }
+        let floor = self.floor.fetch_max(until, Ordering::AcqRel);
+        let reach = state.holds.values().next().copied().unwrap_or(floor.max(until));
+        Span { from: state.watermark, until, reach, set_back: until < floor }
     }
 
     /// Moves the watermark on. Answers what is to be stored, if it is to be stored.
@@ -98,7 +102,7 @@ impl Marks {
     /// Takes the marks back, once the watermark in the store is not after `to`.
     pub(super) fn back(&self, to: u64) {
         let mut state = self.state();
-        state.floor = state.floor.min(to);
+        self.floor.fetch_min(to, Ordering::AcqRel);
         state.watermark = state.watermark.min(to);
         state.stored = state.stored.min(to);
         for floor in state.holds.values_mut() {
@@ -107,6 +111,6 @@ impl Marks {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
