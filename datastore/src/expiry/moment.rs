@@ -34,9 +34,9 @@ impl Expiry {
         if ttl >= Self::PERMANENT {
             return Self::NEVER;
         }
-        let now = Duration::from_millis(Self::at(now).0);
-        let nanos = now.saturating_add(ttl).as_nanos();
-        Self(u64::try_from(nanos.div_ceil(1_000_000)).unwrap_or(u64::MAX))
+        // What is less than that long fits.
+        let millis = (ttl.as_nanos() as u64).div_ceil(1_000_000);
+        Self(Self::at(now).0.saturating_add(millis))
     }
 
     /// The moment `time`, whole milliseconds; what lies before 1970 is 1970.

@@ -166,10 +166,7 @@ impl<S: Datastore> Ttl<S> {
         ttl: Duration,
     ) -> Result<Expiry> {
         self.core.gate.check_open()?;
-        let now = self.core.now();
-        let expiry = Expiry::after(now, ttl);
-        self.core.refresh(key, value.into(), known, expiry, now).await?;
-        Ok(expiry)
+        self.core.refresh(key, value.into(), known, ttl).await
     }
 
     /// Lets the value that `key` has expire when `ttl` has passed, and answers when that is. A TTL of nothing

@@ -200,6 +200,10 @@ fn a_ttl_of_nothing_removes_and_a_huge_one_is_for_ever() {
         }
         store.set_ttl(&A, Duration::ZERO).await.unwrap();
         assert!(!is_there(&store, &A).await);
+        let ended = store.put_with_ttl(&A, "1", SECOND).await.unwrap();
+        clock.advance(SECOND);
+        store.refresh(&A, "2", ended, Duration::ZERO).await.unwrap();
+        assert!(!below.has(&A).await.unwrap());
     });
 }
 

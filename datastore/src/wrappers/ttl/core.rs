@@ -57,29 +57,34 @@ impl<S: Datastore> Core<S> {
         let _turn = self.turns.writer(keys(&batch)).await;
         let Batch { ops, conditions, durability } = batch;
         let ops = with_headers(ops, Expiry::NEVER);
-        self.commit_under(ops, &conditions, durability).await
+        if conditions.is_empty() {
+            return self.below.commit(Batch { ops, conditions, durability }).await;
+        }
+        // Apart: what few batches need is not made room for with every put.
+        Box::pin(self.commit_with_entries(ops, Vec::new(), &conditions, durability)).await
     }
 
-    /// Sets a value that is said to expire at `known`, and is to expire at `expiry`.
+    /// Sets a value that is said to expire at `known`, and is to expire when `ttl` has passed.
     pub(super) async fn refresh(
         &self,
         key: &Key,
         value: Bytes,
         known: Expiry,
-        expiry: Expiry,
-        now: SystemTime,
-    ) -> Result<()> {
-        if !expiry.is_past(now) {
+        ttl: Duration,
+    ) -> Result<Expiry> {
+        let expiry = Expiry::after(self.now(), ttl);
+        if !ttl.is_zero() {
             self.layout.check_key(key).map_err(not_applied)?;
             self.layout.check_value(key, &value)?;
             let _turn = self.turns.writer(once(key)).await;
             // What is written most, and next to nothing beside what the store below writes anyway.
             if self.index.needs_nothing(known, expiry) {
                 let batch = Batch::new().put(key.clone(), encode(expiry, &value));
-                return self.below.commit(batch).await;
+                return self.below.commit(batch).await.map(|()| expiry);
             }
         }
-        self.commit_until(Batch::new().put(key.clone(), value), expiry, Some(known)).await
+        let batch = Batch::new().put(key.clone(), value);
+        Box::pin(self.commit_until(batch, expiry, Some(known))).await.map(|()| expiry)
     }
 
     /// Commits a batch whose values expire. `known` is when those expire that there are, if that is known of all.
@@ -196,15 +201,6 @@ impl<S: Datastore> Core<S> {
                 result => return result,
             }
         }
-    }
-
-    async fn commit_under(
-        &self,
-        ops: Vec<Op>,
-        conditions: &[Condition],
-        durability: Durability,
-    ) -> Result<()> {
-        self.commit_with_entries(ops, Vec::new(), conditions, durability).await
     }
 
     /// Writes below: in one batch, or, where that may land in part, entries of the index before values.

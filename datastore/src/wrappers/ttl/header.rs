@@ -15,8 +15,10 @@ pub(super) const MOST: usize = 9;
 
 /// `value` with its header.
 pub(super) fn encode(expiry: Expiry, value: &[u8]) -> Bytes {
-    let mut stored = Vec::with_capacity(MOST + value.len());
-    if expiry == Expiry::NEVER {
+    let never = expiry == Expiry::NEVER;
+    // Exactly: bytes with room behind them become `Bytes` at the price of another allocation.
+    let mut stored = Vec::with_capacity(value.len() + if never { 1 } else { MOST });
+    if never {
         stored.push(NEVER);
     } else {
         stored.push(EXPIRES);
