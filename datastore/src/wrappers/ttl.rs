@@ -6,6 +6,7 @@ mod header;
 mod layout;
 mod options;
 mod reads;
+mod slots;
 mod snapshot;
 mod sweep;
 mod turns;

@@ -2,15 +2,17 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
-use datastore::{Batch, Datastore, DatastoreExt, Injected, Key, Operation, Position, key};
+use datastore::{Batch, Datastore, DatastoreExt, Injected, Key, Operation, Position, Query, key};
 use futures::executor::block_on;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt, poll};
 
 use crate::ttl::over;
-use crate::ttl_sweeps::faulty;
+use crate::ttl_sweeps::{entries, faulty, make_best_effort, numbered};
 
 const SECOND: Duration = Duration::from_secs(1);
 const A: Key = key!("/a");
@@ -78,4 +80,60 @@ fn to_set_the_ttl_that_a_value_has_writes_nothing() {
         assert_eq!(store.set_ttl(&A, SECOND).await.unwrap(), expiry);
         assert_eq!(below.calls(Operation::Commit), before);
     });
+}
+
+#[test]
+fn what_threads_write_while_others_sweep_stays_and_is_swept_in_its_time() {
+    let (store, below, clock) = block_on(faulty());
+    // A sweep has nothing to rely on but that nobody else is at its keys.
+    make_best_effort(&below);
+    let (long, writers) = (SECOND * 1_000_000, AtomicUsize::new(2));
+    thread::scope(|scope| {
+        for writer in 0..2 {
+            let (store, writers) = (&store, &writers);
+            scope.spawn(move || {
+                let _left = Left(writers);
+                for round in 0..5000 {
+                    let key = numbered(writer * 8 + round % 8);
+                    let key = &key;
+                    block_on(async {
+                        let short = Duration::from_millis(1);
+                        let known = store.put_with_ttl(key, "short", short).await.unwrap();
+                        // By now it may be due, and a sweep be at it.
+                        let written = match round % 3 {
+                            0 => store.refresh(key, "long", known, long).await,
+                            1 => store.put_with_ttl(key, "long", long).await,
+                            _ => {
+                                let batch = Batch::new().put(key.clone(), "long").delete(A);
+                                store.commit_with_ttl(batch, long).await
+                            }
+                        };
+                        written.unwrap();
+                        assert_eq!(store.get(key).await.unwrap().unwrap(), "long");
+                    });
+                }
+            });
+        }
+        scope.spawn(|| {
+            while writers.load(Ordering::SeqCst) > 0 {
+                clock.advance(Duration::from_millis(1));
+                block_on(store.sweep(usize::MAX)).unwrap();
+            }
+        });
+    });
+    block_on(async {
+        assert_eq!(store.count(Query::all()).await.unwrap(), 16);
+        clock.advance(long);
+        assert_eq!(store.sweep(usize::MAX).await.unwrap().removed, 16);
+        assert_eq!(entries(&below).await, 0);
+    });
+}
+
+/// Counts a thread out, also where it fails.
+struct Left<'c>(&'c AtomicUsize);
+
+impl Drop for Left<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }

@@ -29,11 +29,11 @@ pub(crate) async fn faulty() -> (Ttl<Below>, Below, TestClock) {
 }
 
 /// While this rule is there, batches are not atomic; it never meets a call.
-fn make_best_effort(below: &Below) {
+pub(crate) fn make_best_effort(below: &Below) {
     below.inject(Operation::Commit, Position::Nth(u64::MAX), Injected::Torn(0));
 }
 
-async fn entries(below: &Below) -> u64 {
+pub(crate) async fn entries(below: &Below) -> u64 {
     let index = key!("/.ttl/expiry");
     let watermark = u64::from(below.has(&index.child("watermark").unwrap()).await.unwrap());
     below.count(Query::descendants(index)).await.unwrap() - watermark

@@ -1,27 +1,40 @@
-use std::collections::hash_map::RandomState;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, HashSet};
 use std::future::poll_fn;
-use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
+use std::hash::BuildHasher;
 use std::mem::take;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
+use foldhash::quality::RandomState;
+
+use super::slots::Slots;
 use crate::Key;
 
 /// Who is at which key: writers, who do not mind each other, or one who is alone there, who changes what it
 /// read: the sweep, and who gives a value another expiry.
 ///
 /// A key is known by its hash: two keys that share one exclude each other for no reason, and come to no harm.
+///
+/// A writer at one key is counted in the slot of the key, if it can be; all else is under the lock. No wake is lost:
+/// who has to wait says so under the lock, and who leaves takes it and wakes all. A writer in a slot leaves without
+/// it, unless it is waited for: that is said in the same word, in the step that finds the writer there. Who waits
+/// holds nothing, so that giving up leaves nothing behind, and wakes nobody by looking again in vain, so that no two
+/// keep each other going.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
     hasher: RandomState,
+    slots: Slots,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    writers: HashMap<u64, usize, BuildHasherDefault<Hashed>>,
-    alone: HashSet<u64, BuildHasherDefault<Hashed>>,
+    /// Those who are in no slot.
+    writers: HashMap<u64, usize, RandomState>,
+    alone: HashSet<u64, RandomState>,
     waiting: Vec<Waker>,
 }
 
@@ -29,22 +42,25 @@ impl Turns {
     /// Begins to write these keys, once nobody is alone at one of them.
     pub(super) async fn writer<'k>(&self, keys: impl Iterator<Item = &'k Key>) -> WriterTurn<'_> {
         let mut keys = keys.map(|key| self.hash(key));
-        // Most batches have one key, and no list has to be made.
-        let keys = (keys.next(), keys.collect::<Vec<_>>());
-        let all = || keys.0.iter().chain(&keys.1);
+        let first = keys.next();
+        let others: Vec<u64> = keys.filter(|key| Some(*key) != first).collect();
+        if let Some(key) = first.filter(|key| others.is_empty() && self.slots.enter(*key)) {
+            return WriterTurn { turns: self, place: Place::Slot(key) };
+        }
+        let keys: Vec<u64> = first.into_iter().chain(others).collect();
         poll_fn(|cx| {
             let mut state = self.state();
-            if all().any(|key| state.alone.contains(key)) {
+            if keys.iter().any(|key| state.alone.contains(key)) {
                 state.waiting.push(cx.waker().clone());
                 return Poll::Pending;
             }
-            for key in all() {
+            for key in &keys {
                 *state.writers.entry(*key).or_default() += 1;
             }
             Poll::Ready(())
         })
         .await;
-        WriterTurn { turns: self, keys }
+        WriterTurn { turns: self, place: Place::Keys(keys) }
     }
 
     /// Is alone at a key, once nobody else is there.
@@ -88,22 +104,35 @@ impl Turns {
 #[derive(Debug)]
 pub(super) struct WriterTurn<'t> {
     turns: &'t Turns,
-    keys: (Option<u64>, Vec<u64>),
+    place: Place,
+}
+
+/// Where a writer is counted.
+#[derive(Debug)]
+enum Place {
+    Slot(u64),
+    Keys(Vec<u64>),
 }
 
 impl Drop for WriterTurn<'_> {
     fn drop(&mut self) {
-        let (first, others) = &self.keys;
-        self.turns.leave(|state| {
-            for key in first.iter().chain(others) {
-                if let Some(writers) = state.writers.get_mut(key) {
-                    *writers -= 1;
-                    if *writers == 0 {
-                        state.writers.remove(key);
-                    }
+        match &self.place {
+            Place::Slot(key) => {
+                if self.turns.slots.leave(*key) {
+                    self.turns.leave(|_| {});
                 }
             }
-        });
+            Place::Keys(keys) => self.turns.leave(|state| {
+                for key in keys {
+                    if let Some(writers) = state.writers.get_mut(key) {
+                        *writers -= 1;
+                        if *writers == 0 {
+                            state.writers.remove(key);
+                        }
+                    }
+                }
+            }),
+        }
     }
 }
 
@@ -123,7 +152,8 @@ impl LoneTurn<'_> {
     fn add_if(&mut self, key: &Key, otherwise: impl FnOnce(&mut State)) -> bool {
         let key = self.turns.hash(key);
         let mut state = self.turns.state();
-        if state.writers.contains_key(&key) || state.alone.contains(&key) {
+        let taken = state.writers.contains_key(&key) || state.alone.contains(&key);
+        if taken || !self.turns.slots.close(key) {
             otherwise(&mut state);
             return false;
         }
@@ -138,27 +168,8 @@ impl Drop for LoneTurn<'_> {
         self.turns.leave(|state| {
             for key in &self.keys {
                 state.alone.remove(key);
+                self.turns.slots.open(*key);
             }
         });
-    }
-}
-
-/// Finds hashes by themselves.
-#[derive(Debug, Default)]
-struct Hashed(u64);
-
-impl Hasher for Hashed {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
     }
 }
