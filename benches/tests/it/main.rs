@@ -7,7 +7,7 @@ use datastore_benches::{BenchRuntime, Plan, Scale, TtlScale, run, suite, ttl_sui
 #[test]
 fn both_sides_of_a_comparison_do_the_same() {
     let plan = Plan { round: Duration::from_micros(100), rounds: 1, budget: Duration::ZERO };
-    let scale = Scale { small: 1500, medium: 300, large: 20, plan };
+    let scale = Scale { small: 1500, medium: 300, large: 20, reads: plan, writes: plan };
     let dir = tempfile::tempdir().unwrap();
     let mut contests = suite();
     // Every work with small values, through wrappers, which spell the keys differently.
