@@ -148,6 +148,11 @@ impl Eq for Found {}
 ///
 /// Local stores use the value itself, so a value that was changed and changed back counts as
 /// unchanged; remote stores use their ETag or generation.
+///
+/// Until the value changes, every version that was read of it holds, though a later read may give another:
+/// a value that a [`WriteBehind`](crate::WriteBehind) has pending is its own version, and has that of the
+/// store below once it is written. So versions that differ do not tell that the value changed; a condition
+/// does.
 #[derive(Clone, Debug)]
 pub struct Version {
     repr: Repr,

@@ -30,6 +30,12 @@ pub(super) const CASES: &[Case] = &[
     ),
     case!(
         "conditions",
+        every_version_of_an_unchanged_value_holds,
+        [Writable, PUT],
+        "that of each read, before and after a sync"
+    ),
+    case!(
+        "conditions",
         deletes_stand_under_conditions,
         [Writable, SINGLE],
         "absent and unchanged, that hold and that do not"
@@ -126,6 +132,23 @@ async fn unchanged_holds_until_the_value_changes(bench: &Bench) -> Outcome {
     ensure_conflict(&store, put("7", &empty)).await?;
     store.commit(Batch::new().put(key.clone(), "8").absent(key.clone())).await?;
     ensure_eq!(store.get(&key).await?, Some("8".into()), "the value in the end");
+    Ok(())
+}
+
+async fn every_version_of_an_unchanged_value_holds(bench: &Bench) -> Outcome {
+    let store = bench.store().await?;
+    let key = key!("/unchanged");
+    for value in ["", "a", "b"] {
+        store.put(&key, value).await?;
+        // A store that writes later may have no version of its own before it has written.
+        let mut versions = vec![version(&store, &key).await?, version(&store, &key).await?];
+        store.sync().await?;
+        versions.push(version(&store, &key).await?);
+        for version in versions {
+            store.commit(Batch::new().unchanged(key.clone(), version)).await?;
+        }
+        ensure_eq!(store.get(&key).await?, Some(value.into()), "the value");
+    }
     Ok(())
 }
 
