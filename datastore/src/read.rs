@@ -192,6 +192,18 @@ impl Version {
         }
     }
 
+    /// The same bytes as a tag, for a layer whose callers see other values than the store below.
+    pub(crate) fn into_tag(self) -> Self {
+        let (Repr::Value(bytes) | Repr::Tag(bytes)) = self.repr;
+        Self { repr: Repr::Tag(bytes), seen: self.seen }
+    }
+
+    /// The other way round of [`into_tag`](Self::into_tag).
+    pub(crate) fn into_value(self) -> Self {
+        let (Repr::Value(bytes) | Repr::Tag(bytes)) = self.repr;
+        Self { repr: Repr::Value(bytes), seen: self.seen }
+    }
+
     /// Where and when the value was read, if its store said so.
     pub fn seen(&self) -> Option<Seen> {
         self.seen

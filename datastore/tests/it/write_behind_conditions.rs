@@ -1,8 +1,10 @@
 //! Commits with conditions, which go through to the store below.
 
+use std::sync::Arc;
+
 use datastore::{
-    Batch, Datastore, DatastoreExt, ErrorKind, Found, Injected, Key, Operation, Outcome, Position,
-    Want, WriteBehindOptions, key,
+    Batch, Datastore, DatastoreExt, ErrorKind, Found, Injected, Key, MemoryDatastore, Operation,
+    Outcome, Position, TestClock, Want, WriteBehind, WriteBehindOptions, key,
 };
 use futures::executor::block_on;
 use futures::future::join_all;
@@ -86,6 +88,23 @@ fn a_version_that_was_read_while_the_value_was_pending_holds_where_versions_are_
     block_on(setup.store.put(&A, "2")).unwrap();
     let error = block_on(setup.store.commit(Batch::new().put(A, "4").unchanged(A, tag)));
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Conflict);
+}
+
+#[test]
+fn a_pending_value_that_looks_like_what_is_stored_of_another_is_not_taken_for_it() {
+    block_on(async {
+        let stored = Arc::new(MemoryDatastore::new());
+        let below = crate::ttl::over(Arc::clone(&stored), &TestClock::new()).await;
+        let store = WriteBehind::with_options(below, patient());
+        store.put(&A, "1").await.unwrap();
+        store.flush().await.unwrap();
+        let lookalike = stored.get(&A).await.unwrap().unwrap();
+        store.put(&A, lookalike).await.unwrap();
+        let version = store.read(&A, Want::Value).await.unwrap().unwrap().version().unwrap();
+        store.put(&A, "1").await.unwrap();
+        let error = store.commit(Batch::new().put(A, "2").unchanged(A, version)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict);
+    });
 }
 
 #[test]

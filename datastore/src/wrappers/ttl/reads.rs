@@ -94,22 +94,34 @@ fn lower_want(want: &Want) -> Want {
     }
 }
 
+/// Begins the versions that hold a tag of the store below; no header does.
+const TAGGED: u8 = 0;
+
 /// The version for callers: it holds the header, which says until when the value is the one it names.
+///
+/// A tag always: what is stored is not the value that callers see, but may be another one that they write.
 fn raise_version(stored: &[u8], header: usize, version: Version) -> Version {
     match version.as_tag() {
-        Some(tag) => Version::of_tag([stored.get(..header).unwrap_or_default(), tag].concat()),
-        None => version,
+        Some(tag) => {
+            let header = stored.get(..header).unwrap_or_default();
+            Version::of_tag([&[TAGGED], header, tag].concat())
+        }
+        None => version.into_tag(),
     }
 }
 
 /// Until when a value is the one that a caller's version names, and the version of the store below; `None`
 /// if it is no version of this layer.
 pub(super) fn lower_version(version: Version) -> Option<(Expiry, Version)> {
-    if let Some(stored) = version.as_value() {
-        let (expiry, _) = header::decode(stored)?;
-        return Some((expiry, version));
-    }
     let tag = version.as_tag()?;
-    let (expiry, header) = header::decode(tag)?;
-    Some((expiry, Version::of_tag(tag.slice(header..))))
+    match tag.split_first()? {
+        (&TAGGED, rest) => {
+            let (expiry, header) = header::decode(rest)?;
+            Some((expiry, Version::of_tag(tag.slice(1 + header..))))
+        }
+        _ => {
+            let (expiry, _) = header::decode(tag)?;
+            Some((expiry, version.into_value()))
+        }
+    }
 }
