@@ -64,7 +64,7 @@ impl Core {
             memtable_bytes: options.memtable_bytes.min(options.journal_bytes / 2),
             journals: usize::try_from(options.journal_bytes / JOURNAL_BYTES).unwrap_or(usize::MAX),
         };
-        let maintenance = Maintenance::start(engine.clone(), limits, &traffic, &health)?;
+        let maintenance = Maintenance::start(engine.clone(), limits, &traffic, &group, &health)?;
         let sync = group.start(engine.clone(), Arc::clone(&traffic), Arc::clone(&health));
         let sync = match sync {
             Ok(sync) => sync,

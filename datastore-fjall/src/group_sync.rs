@@ -26,6 +26,8 @@ pub(crate) struct GroupSync {
 #[derive(Debug, Default)]
 struct Queue {
     waiting: Vec<oneshot::Sender<()>>,
+    /// Those who are told when the disk has taken what was written.
+    asking: Vec<oneshot::Sender<()>>,
     /// Bytes of large commits since the disk was last asked to take them.
     unwritten: usize,
     stopped: bool,
@@ -35,8 +37,8 @@ struct Queue {
 enum Work {
     /// To make durable what is applied by now, and tell these.
     Sync(Vec<oneshot::Sender<()>>),
-    /// To have the disk take what was written, which nobody waits for yet.
-    WriteBack,
+    /// To have the disk take what was written, which nobody needs to be durable yet, and tell these.
+    WriteBack(Vec<oneshot::Sender<()>>),
 }
 
 /// A commit on its way to an fsync.
@@ -101,6 +103,15 @@ impl GroupSync {
         }
     }
 
+    /// Has the disk take what was written before, without anybody waiting at the journal. The receiver is told when that
+    /// is over; it promises nothing.
+    pub(crate) fn write_back(&self) -> oneshot::Receiver<()> {
+        let (sender, receiver) = oneshot::channel();
+        self.queue.lock().asking.push(sender);
+        self.changed.notify_all();
+        receiver
+    }
+
     /// Lets the thread end once it has answered all who wait.
     pub(crate) fn stop(&self) {
         self.queue.lock().stopped = true;
@@ -115,7 +126,7 @@ impl GroupSync {
                 continue;
             }
             let done = match work {
-                Work::WriteBack => engine.write_back(),
+                Work::WriteBack(_) => engine.write_back(),
                 Work::Sync(_) => {
                     // Writers would block on the journal until the disk answers.
                     let _hold = traffic.hold();
@@ -123,10 +134,11 @@ impl GroupSync {
                 }
             };
             match (done, work) {
-                (Ok(()), Work::WriteBack) => {}
-                (Ok(()), Work::Sync(waiting)) => waiting.into_iter().for_each(|waiter| {
-                    let _ = waiter.send(());
-                }),
+                (Ok(()), Work::WriteBack(told) | Work::Sync(told)) => {
+                    told.into_iter().for_each(|waiter| {
+                        let _ = waiter.send(());
+                    });
+                }
                 (Err(error), work) => {
                     // In this order: they are told why.
                     health.fail(error);
@@ -140,17 +152,28 @@ impl GroupSync {
     fn gather(&self) -> Option<Work> {
         let mut queue = self.queue.lock();
         self.changed.wait_while(&mut queue, |queue| {
-            queue.waiting.is_empty() && queue.unwritten < MUCH && !queue.stopped
+            let asked = !queue.asking.is_empty() || queue.unwritten >= MUCH;
+            queue.waiting.is_empty() && !asked && !queue.stopped
         });
         if queue.waiting.is_empty() && !queue.stopped {
             queue.unwritten = 0;
-            return Some(Work::WriteBack);
+            return Some(Work::WriteBack(std::mem::take(&mut queue.asking)));
         }
         let on_the_way = |_: &mut Queue| self.arriving.load(Ordering::Acquire) > 0;
         self.changed.wait_while_for(&mut queue, on_the_way, GATHER);
         queue.unwritten = 0;
-        let waiting = std::mem::take(&mut queue.waiting);
-        if waiting.is_empty() && queue.stopped { None } else { Some(Work::Sync(waiting)) }
+        let mut waiting = std::mem::take(&mut queue.waiting);
+        if waiting.is_empty() && queue.stopped {
+            return None;
+        }
+        waiting.append(&mut queue.asking);
+        Some(Work::Sync(waiting))
+    }
+
+    /// Ends what the thread would do next.
+    #[cfg(test)]
+    pub(crate) fn end_one_write_back(&self) {
+        drop(self.gather());
     }
 
     fn notify(&self) {
@@ -208,7 +231,7 @@ mod tests {
         let group = GroupSync::default();
         group.wrote(MUCH - 1);
         group.wrote(1);
-        assert!(matches!(group.gather(), Some(Work::WriteBack)));
+        assert!(matches!(group.gather(), Some(Work::WriteBack(told)) if told.is_empty()));
         group.wrote(MUCH);
         let (sender, _receiver) = oneshot::channel();
         group.queue.lock().waiting.push(sender);
@@ -218,6 +241,17 @@ mod tests {
         group.wrote(MUCH);
         group.stop();
         assert!(group.gather().is_none());
+    }
+
+    #[test]
+    fn who_asks_for_a_write_back_is_told_of_it_or_of_a_sync() {
+        let group = GroupSync::default();
+        let _asked = group.write_back();
+        assert!(matches!(group.gather(), Some(Work::WriteBack(told)) if told.len() == 1));
+        let _asked = group.write_back();
+        let (sender, _receiver) = oneshot::channel();
+        group.queue.lock().waiting.push(sender);
+        assert!(matches!(group.gather(), Some(Work::Sync(told)) if told.len() == 2));
     }
 
     #[test]

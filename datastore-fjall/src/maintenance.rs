@@ -12,10 +12,12 @@ use std::time::Duration;
 
 use datastore::Result;
 use fjall::{AbstractTree, PersistMode};
+use futures::channel::oneshot;
 
 use crate::bridge;
 use crate::engine::Engine;
 use crate::errors;
+use crate::group_sync::GroupSync;
 use crate::health::Health;
 use crate::traffic::Traffic;
 
@@ -39,6 +41,7 @@ impl Maintenance {
         engine: Engine,
         limits: Limits,
         traffic: &Arc<Traffic>,
+        group: &Arc<GroupSync>,
         health: &Arc<Health>,
     ) -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
@@ -46,9 +49,11 @@ impl Maintenance {
             engine,
             limits,
             traffic: Arc::clone(traffic),
+            group: Arc::clone(group),
             health: Arc::clone(health),
             stop: Arc::clone(&stop),
             rotated_at: 0,
+            write_back: None,
             pressure: false,
             rounds_unflushed: 0,
         };
@@ -69,10 +74,13 @@ struct Rounds {
     engine: Engine,
     limits: Limits,
     traffic: Arc<Traffic>,
+    group: Arc<GroupSync>,
     health: Arc<Health>,
     stop: Arc<AtomicBool>,
     /// How much was written when the memtable was new.
     rotated_at: u64,
+    /// The disk takes the journal, and then the memtable is rotated.
+    write_back: Option<oneshot::Receiver<()>>,
     pressure: bool,
     rounds_unflushed: u32,
 }
@@ -103,7 +111,8 @@ impl Rounds {
                     break;
                 }
             };
-            let busy = load.written != before || load.sealed > 0 || self.pressure;
+            let waits = self.pressure || self.write_back.is_some();
+            let busy = load.written != before || load.sealed > 0 || waits;
             before = load.written;
             if busy {
                 thread::park_timeout(ROUND);
@@ -122,10 +131,20 @@ impl Rounds {
             self.rounds_unflushed = 0;
             self.engine.database.persist(PersistMode::Buffer)?;
         }
-        if self.rotation_is_due(load) {
+        // Under pressure writers wait anyway.
+        if self.rotation_is_due(load) && (self.journal_is_written_back() || self.pressure) {
+            self.write_back = None;
             self.rotate(load)?;
         }
         Ok(())
+    }
+
+    /// Whether the disk took the journal as it was when this was first asked. Writers go on meanwhile; a sync would keep
+    /// them waiting.
+    fn journal_is_written_back(&mut self) -> bool {
+        let write_back = self.write_back.get_or_insert_with(|| self.group.write_back());
+        // Given up, too: the sync that follows says why.
+        !matches!(write_back.try_recv(), Ok(None))
     }
 
     fn load(&self) -> Load {
@@ -152,8 +171,8 @@ impl Rounds {
 
     fn rotate(&mut self, load: &Load) -> fjall::Result<()> {
         {
-            // The flush begins with an fsync of the journal, which writers would block on: this one leaves
-            // it little to do.
+            // The flush begins with an fsync of the journal, which writers would block on: this one leaves it
+            // little to do, as the write-back left little to this one.
             let _hold = self.traffic.hold();
             self.engine.sync()?;
         }
@@ -192,3 +211,59 @@ const RUNS_LOW: usize = 12;
 const ROUND: Duration = Duration::from_millis(1);
 
 const ROUNDS_UNTIL_PROBE: u32 = 128;
+
+#[cfg(test)]
+mod tests {
+    use datastore::{Op, key};
+
+    use super::*;
+    use crate::FjallOptions;
+
+    const LIMIT: u64 = 1 << 20;
+
+    /// Of a store in which one operation was written, with nobody at the journal but the test.
+    fn rounds(engine: Engine) -> Rounds {
+        let op = Op::Put { key: key!("/a"), value: "1".into() };
+        engine.write(vec![op]).unwrap();
+        let traffic = Arc::<Traffic>::default();
+        traffic.wrote(1);
+        Rounds {
+            engine,
+            limits: Limits { memtable_bytes: LIMIT, journals: 4 },
+            traffic,
+            group: Arc::default(),
+            health: Arc::new(Health::new("nowhere".as_ref())),
+            stop: Arc::default(),
+            rotated_at: 0,
+            write_back: None,
+            pressure: false,
+            rounds_unflushed: 0,
+        }
+    }
+
+    fn load(active_bytes: u64) -> Load {
+        Load { written: 1, active_bytes, sealed: 0, runs: 0 }
+    }
+
+    fn rotated_and_pressed(rounds: &mut Rounds, active_bytes: u64) -> (bool, bool) {
+        rounds.round(&load(active_bytes)).unwrap();
+        (rounds.rotated_at > 0, rounds.pressure)
+    }
+
+    #[test]
+    fn a_memtable_is_rotated_once_the_disk_took_the_journal() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut rounds = rounds(Engine::open(directory.path(), &FjallOptions::new()).unwrap());
+        assert_eq!(rotated_and_pressed(&mut rounds, LIMIT), (false, false));
+        assert_eq!(rotated_and_pressed(&mut rounds, LIMIT), (false, false));
+        rounds.group.end_one_write_back();
+        assert_eq!(rotated_and_pressed(&mut rounds, LIMIT), (true, false));
+    }
+
+    #[test]
+    fn under_pressure_a_memtable_is_rotated_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut rounds = rounds(Engine::open(directory.path(), &FjallOptions::new()).unwrap());
+        assert_eq!(rotated_and_pressed(&mut rounds, 2 * LIMIT), (true, true));
+    }
+}
