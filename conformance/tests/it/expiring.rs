@@ -58,7 +58,7 @@ fn always() -> TtlOptions {
 }
 
 pub(crate) async fn all_expire() -> Result<impl Datastore> {
-    Ok(AllExpire(over(short_pages(MemoryDatastore::new())).await?))
+    Ok(AllExpire(over(short_pages(MemoryDatastore::new(), 2)).await?))
 }
 
 async fn behind_all_expire() -> Result<impl Datastore> {
@@ -71,7 +71,7 @@ async fn all_expire_behind() -> Result<impl Datastore> {
 
 /// Values with two headers, which wait before they are written.
 pub(crate) async fn stack() -> Result<impl Datastore> {
-    let inner = over(short_pages(MemoryDatastore::new())).await?;
+    let inner = over(short_pages(MemoryDatastore::new(), 2)).await?;
     let options = TtlOptions { reserved: key!("/outer/.ttl"), ..always() };
     let outer = Ttl::with_options(Namespace::new(inner, key!("/inner")), options).await?;
     Ok(busy(Namespace::new(outer, key!("/outer"))))

@@ -16,7 +16,7 @@ pub(crate) fn suites() -> Vec<Suite> {
         Suite::new(|| async { Ok(Fault::new(memory())) }).name("fault"),
         Suite::new(|| async { Ok(ReadOnly::new(memory())) }).name("read_only"),
         Suite::new(|| async { Ok(boxed()) }).name("boxed"),
-        Suite::new(|| async { Ok(short_pages(memory())) }).name("short_pages"),
+        Suite::new(|| async { Ok(short_pages(memory(), 2)) }).name("short_pages"),
         Suite::new(|| async { Ok(WriteBehind::new(memory())) }).name("write_behind"),
         Suite::new(|| async { Ok(busy(memory())) }).name("write_behind_busy"),
         Suite::new(|| async { Ok(busy(ReadOnly::new(memory()))) }).name("write_behind_read_only"),
@@ -34,10 +34,10 @@ fn boxed() -> Box<dyn Datastore> {
     Box::new(Arc::new(Box::new(memory()) as Box<dyn Datastore>))
 }
 
-/// Pages may be shorter than asked for.
-pub(crate) fn short_pages<S: Datastore>(inner: S) -> Fault<S> {
+/// The last of every so many pages has two entries at most.
+pub(crate) fn short_pages<S: Datastore>(inner: S, every: u64) -> Fault<S> {
     let store = Fault::new(inner);
-    store.inject(Operation::QueryPage, Position::Every(2), Injected::ShortPage(2));
+    store.inject(Operation::QueryPage, Position::Every(every), Injected::ShortPage(2));
     store
 }
 
@@ -53,12 +53,14 @@ pub(crate) fn busy<S: Datastore>(inner: S) -> WriteBehind<S> {
     WriteBehind::with_options(inner, options)
 }
 
+/// Both levels shorten pages. A flush in between decides which page of one meets which of the other, so their periods
+/// have no common factor: otherwise all pages may be short, each cut from a long one.
 pub(crate) fn write_behind_stack() -> impl Datastore {
-    let inner = WriteBehind::new(Namespace::new(short_pages(memory()), key!("/inner")));
-    short_pages(Namespace::new(busy(inner), key!("/outer")))
+    let inner = WriteBehind::new(Namespace::new(short_pages(memory(), 2), key!("/inner")));
+    short_pages(Namespace::new(busy(inner), key!("/outer")), 3)
 }
 
 pub(crate) fn stack() -> impl Datastore {
     let inner: Arc<dyn Datastore> = Arc::new(Namespace::new(memory(), key!("/inner")));
-    short_pages(Namespace::new(Fault::new(inner), key!("/outer")))
+    short_pages(Namespace::new(Fault::new(inner), key!("/outer")), 2)
 }
