@@ -136,6 +136,7 @@ impl Core {
         self.health.check()?;
         let engine = self.engine()?;
         let count = ops.len();
+        self.traffic.rewrites.note(&ops);
         errors::guarded(|| {
             let written = if conditions.is_empty() {
                 let _together = self.conditions.read();

@@ -40,6 +40,7 @@ mod maintenance;
 mod options;
 mod pages;
 mod recovery;
+mod rewrites;
 mod seal;
 mod settle;
 mod snapshot;

@@ -52,7 +52,7 @@ impl Maintenance {
             group: Arc::clone(group),
             health: Arc::clone(health),
             stop: Arc::clone(&stop),
-            rotated_at: 0,
+            memtable: None,
             write_back: None,
             pressure: false,
             rounds_unflushed: 0,
@@ -77,8 +77,8 @@ struct Rounds {
     group: Arc<GroupSync>,
     health: Arc<Health>,
     stop: Arc<AtomicBool>,
-    /// How much was written when the memtable was new.
-    rotated_at: u64,
+    /// The memtable of the last round, by its number.
+    memtable: Option<u64>,
     /// The disk takes the journal, and then the memtable is rotated.
     write_back: Option<oneshot::Receiver<()>>,
     pressure: bool,
@@ -88,6 +88,7 @@ struct Rounds {
 /// What the engine has in memory and on its first level.
 struct Load {
     written: u64,
+    rewrites: u64,
     active_bytes: u64,
     sealed: usize,
     runs: usize,
@@ -131,10 +132,14 @@ impl Rounds {
             self.rounds_unflushed = 0;
             self.engine.database.persist(PersistMode::Buffer)?;
         }
+        let due = self.rotation_is_due(load);
         // Under pressure writers wait anyway.
-        if self.rotation_is_due(load) && (self.journal_is_written_back() || self.pressure) {
+        let rotates = due && (self.journal_is_written_back() || self.pressure);
+        if rotates {
+            self.rotate()?;
+        }
+        if rotates || !due {
             self.write_back = None;
-            self.rotate(load)?;
         }
         Ok(())
     }
@@ -147,11 +152,17 @@ impl Rounds {
         !matches!(write_back.try_recv(), Ok(None))
     }
 
-    fn load(&self) -> Load {
+    fn load(&mut self) -> Load {
         let tree = &self.engine.data.tree;
+        let active = tree.active_memtable();
+        // Rotated here, or by one who had everything flushed.
+        if self.memtable.replace(active.id()) != Some(active.id()) {
+            self.traffic.rewrites.restart();
+        }
         Load {
             written: self.traffic.written(),
-            active_bytes: tree.active_memtable().size(),
+            rewrites: self.traffic.rewrites.count(),
+            active_bytes: active.size(),
             sealed: tree.sealed_memtable_count(),
             runs: tree.l0_run_count(),
         }
@@ -161,31 +172,28 @@ impl Rounds {
         if load.sealed >= MAX_SEALED || load.runs >= RUNS_HIGH {
             return false;
         }
-        let ops = load.written - self.rotated_at;
         load.active_bytes >= self.limits.memtable_bytes
-            || ops >= MAX_OPS
-            || (ops > 0
+            || load.rewrites >= MAX_REWRITES
+            || (load.active_bytes > 0
                 && load.sealed == 0
                 && self.engine.database.journal_count() > self.limits.journals)
     }
 
-    fn rotate(&mut self, load: &Load) -> fjall::Result<()> {
+    fn rotate(&self) -> fjall::Result<()> {
         {
             // The flush begins with an fsync of the journal, which writers would block on: this one leaves it
             // little to do, as the write-back left little to this one.
             let _hold = self.traffic.hold();
             self.engine.sync()?;
         }
-        self.rotated_at = load.written;
         self.engine.data.rotate_memtable()?;
         Ok(())
     }
 
     fn set_pressure(&mut self, load: &Load) {
-        let ops = load.written - self.rotated_at;
         let runs = if self.pressure { RUNS_LOW } else { RUNS_HIGH };
         let pressure = load.active_bytes >= self.limits.memtable_bytes.saturating_mul(2)
-            || ops >= 2 * MAX_OPS
+            || load.rewrites >= 2 * MAX_REWRITES
             || load.sealed > MAX_SEALED
             || load.runs >= runs;
         if pressure != self.pressure {
@@ -196,9 +204,8 @@ impl Rounds {
     }
 }
 
-/// A memtable is rotated at this many operations, whatever their size: of a record that is rewritten over
-/// and over it keeps every version, and readers of it walk them all.
-const MAX_OPS: u64 = 1 << 16;
+/// A memtable is rotated at this many versions of keys that it holds already, whatever their size: readers walk them.
+const MAX_REWRITES: u64 = 1 << 16;
 
 /// Memtables that wait to be flushed; the engine makes writers sleep at one more.
 const MAX_SEALED: usize = 3;
@@ -215,55 +222,89 @@ const ROUNDS_UNTIL_PROBE: u32 = 128;
 #[cfg(test)]
 mod tests {
     use datastore::{Op, key};
+    use tempfile::TempDir;
 
     use super::*;
     use crate::FjallOptions;
 
     const LIMIT: u64 = 1 << 20;
 
-    /// Of a store in which one operation was written, with nobody at the journal but the test.
-    fn rounds(engine: Engine) -> Rounds {
-        let op = Op::Put { key: key!("/a"), value: "1".into() };
-        engine.write(vec![op]).unwrap();
-        let traffic = Arc::<Traffic>::default();
-        traffic.wrote(1);
+    /// Of a store with nobody at the journal but the test.
+    fn rounds(directory: &TempDir) -> Rounds {
         Rounds {
-            engine,
+            engine: Engine::open(directory.path(), &FjallOptions::new()).unwrap(),
             limits: Limits { memtable_bytes: LIMIT, journals: 4 },
-            traffic,
+            traffic: Arc::default(),
             group: Arc::default(),
             health: Arc::new(Health::new("nowhere".as_ref())),
             stop: Arc::default(),
-            rotated_at: 0,
+            memtable: None,
             write_back: None,
             pressure: false,
             rounds_unflushed: 0,
         }
     }
 
-    fn load(active_bytes: u64) -> Load {
-        Load { written: 1, active_bytes, sealed: 0, runs: 0 }
+    /// Writes a value; answers whether a round finds the memtable due.
+    fn due_after(rounds: &mut Rounds, value: &'static [u8]) -> bool {
+        let ops = vec![Op::Put { key: key!("/a"), value: value.into() }];
+        rounds.traffic.rewrites.note(&ops);
+        rounds.engine.write(ops).unwrap();
+        let load = rounds.load();
+        rounds.rotation_is_due(&load)
     }
 
-    fn rotated_and_pressed(rounds: &mut Rounds, active_bytes: u64) -> (bool, bool) {
-        rounds.round(&load(active_bytes)).unwrap();
-        (rounds.rotated_at > 0, rounds.pressure)
+    fn rotated_and_pressed(rounds: &mut Rounds) -> (bool, bool) {
+        let memtable = rounds.engine.data.tree.active_memtable().id();
+        let load = rounds.load();
+        rounds.round(&load).unwrap();
+        (rounds.engine.data.tree.active_memtable().id() != memtable, rounds.pressure)
     }
 
     #[test]
     fn a_memtable_is_rotated_once_the_disk_took_the_journal() {
         let directory = tempfile::tempdir().unwrap();
-        let mut rounds = rounds(Engine::open(directory.path(), &FjallOptions::new()).unwrap());
-        assert_eq!(rotated_and_pressed(&mut rounds, LIMIT), (false, false));
-        assert_eq!(rotated_and_pressed(&mut rounds, LIMIT), (false, false));
+        let mut rounds = rounds(&directory);
+        assert!(due_after(&mut rounds, &[7; LIMIT as usize]));
+        assert_eq!(rotated_and_pressed(&mut rounds), (false, false));
+        assert_eq!(rotated_and_pressed(&mut rounds), (false, false));
         rounds.group.end_one_write_back();
-        assert_eq!(rotated_and_pressed(&mut rounds, LIMIT), (true, false));
+        assert_eq!(rotated_and_pressed(&mut rounds), (true, false));
     }
 
     #[test]
     fn under_pressure_a_memtable_is_rotated_at_once() {
         let directory = tempfile::tempdir().unwrap();
-        let mut rounds = rounds(Engine::open(directory.path(), &FjallOptions::new()).unwrap());
-        assert_eq!(rotated_and_pressed(&mut rounds, 2 * LIMIT), (true, true));
+        let mut rounds = rounds(&directory);
+        assert!(due_after(&mut rounds, &[7; 2 * LIMIT as usize]));
+        assert_eq!(rotated_and_pressed(&mut rounds), (true, true));
+    }
+
+    #[test]
+    fn a_write_back_is_forgotten_when_another_had_the_memtable_flushed() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut rounds = rounds(&directory);
+        assert!(due_after(&mut rounds, &[7; LIMIT as usize]));
+        assert_eq!(rotated_and_pressed(&mut rounds), (false, false));
+        assert!(rounds.write_back.is_some());
+        rounds.engine.flush().unwrap();
+        assert_eq!(rotated_and_pressed(&mut rounds), (false, false));
+        assert!(rounds.write_back.is_none());
+    }
+
+    #[test]
+    fn a_memtable_is_due_at_so_many_rewrites_since_it_was_new() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut rounds = rounds(&directory);
+        rounds.limits.memtable_bytes = u64::MAX;
+        rounds.load();
+        // The first write of the key is none.
+        for _ in 0..MAX_REWRITES {
+            assert!(!due_after(&mut rounds, b"1"));
+        }
+        assert!(due_after(&mut rounds, b"1"));
+        rounds.engine.flush().unwrap();
+        assert!(!due_after(&mut rounds, b"1"));
+        assert!(rounds.traffic.rewrites.count() < 2);
     }
 }

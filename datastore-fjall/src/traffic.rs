@@ -9,6 +9,8 @@ use std::thread::Thread;
 
 use parking_lot::Mutex;
 
+use crate::rewrites::Rewrites;
+
 /// The way from writers to the engine, which maintenance, syncs and large batches close for a while.
 #[derive(Debug, Default)]
 pub(crate) struct Traffic {
@@ -16,6 +18,7 @@ pub(crate) struct Traffic {
     closed: AtomicUsize,
     waiting: Mutex<Waiting>,
     written: AtomicU64,
+    pub(crate) rewrites: Rewrites,
     maintenance: OnceLock<Thread>,
     maintenance_sleeps: AtomicBool,
 }
