@@ -60,8 +60,11 @@ impl Data {
         let mut below_wrappers = Vec::with_capacity(entries + ABSENT);
         for number in 0..entries + ABSENT {
             let below = numbered_key(number)?;
-            keys.push(prefix.join(&below)?);
-            below_wrappers.push(below);
+            let whole = prefix.join(&below)?;
+            // The first clone of a key makes room for a count of its clones, which would lie between what the stores
+            // allocate, for good.
+            keys.push(whole.clone());
+            below_wrappers.push(below.clone());
         }
         let noise = (0..value_len + NOISE_OFFSETS).map(|at| scatter(at as u64) as u8).collect();
         Ok(Self { keys, below_wrappers, entries, noise, value_len })

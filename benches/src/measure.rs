@@ -70,11 +70,13 @@ pub fn compare(
 
     let entries = right.subject.data().entries();
     let unit = right.work.unit(entries).max(left.work.unit(entries));
+    // A key is deleted once a round.
+    let most = if right.work == Work::Delete { entries } else { usize::MAX };
     let mut ops = unit;
     let pair_time = loop {
         let (left_ns, right_ns) = pair(ops, true)?;
         let wanted = plan.round.as_nanos() as f64 / (right_ns * unit as f64);
-        let wanted_ops = (wanted as usize).max(1) * unit;
+        let wanted_ops = ((wanted as usize).max(1) * unit).min(most);
         if wanted_ops <= ops * 2 {
             ops = wanted_ops;
             break (left_ns + right_ns) * ops as f64;
@@ -129,7 +131,8 @@ pub fn alternate(
     Comparison::of(&times)
 }
 
-/// Does a round of work as a task, and times it.
+/// Does a round of work as a task, and times it. One that writes begins with nothing left to do in the background: what
+/// was written before, by either side, would be done on its time.
 ///
 /// # Errors
 /// Those of the store.
@@ -139,6 +142,9 @@ pub fn round(runtime: &BenchRuntime, side: &Side, span: Span) -> Result<(Duratio
         if work == Work::Delete {
             // Only what is there can be deleted at its true price.
             Arc::clone(&subject).perform(Work::Batch, span).await?;
+        }
+        if work.writes() {
+            subject.settle().await?;
         }
         let start = now();
         let tally = subject.perform(work, span).await?;

@@ -63,14 +63,20 @@ impl RawFjall {
     ///
     /// # Errors
     /// Those of the engine.
+    #[expect(clippy::disallowed_methods, reason = "no backend of ours is asked to do it")]
     pub async fn settle(&self) -> Result<()> {
-        self.keyspace.rotate_memtable()?;
-        // The rotation may have been under way already, and a compaction with it.
-        while self.keyspace.sealed_memtable_count() > 0 || self.db.active_compactions() > 0 {
-            tokio::time::sleep(SETTLING).await;
-        }
-        self.keyspace.major_compact()?;
-        Ok(())
+        let (db, keyspace) = (self.db.clone(), self.keyspace.clone());
+        // On a thread of its own, as the store does it: a memtable that is let go of by the thread that filled it
+        // leaves the allocator in better order.
+        let settled = tokio::task::spawn_blocking(move || {
+            keyspace.rotate_memtable()?;
+            // The rotation may have been under way already, and a compaction with it.
+            while keyspace.sealed_memtable_count() > 0 || db.active_compactions() > 0 {
+                std::thread::sleep(SETTLING);
+            }
+            keyspace.major_compact()
+        });
+        Ok(settled.await??)
     }
 }
 

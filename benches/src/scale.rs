@@ -13,8 +13,8 @@ pub struct Scale {
     pub large: usize,
     /// How long each comparison of reads takes.
     pub reads: Plan,
-    /// How long each comparison of writes takes: a round is long enough for what the engine does in the
-    /// background now and then, so that no round goes without it and none has to pay for many.
+    /// How long each comparison of writes takes: a round fills a memtable or more, so that none goes without what the
+    /// engine does then.
     pub writes: Plan,
 }
 
@@ -23,7 +23,7 @@ impl Scale {
     pub fn full() -> Self {
         let reads =
             Plan { round: Duration::from_millis(25), rounds: 41, budget: Duration::from_secs(15) };
-        let writes = Plan { round: Duration::from_millis(150), rounds: 31, ..reads };
+        let writes = Plan { round: Duration::from_millis(900), rounds: 15, ..reads };
         Self { small: 1_000_000, medium: 200_000, large: 4_000, reads, writes }
     }
 
