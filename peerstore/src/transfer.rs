@@ -124,7 +124,7 @@ async fn import_addresses(
         row.add(&peer.peer, std::slice::from_ref(&address.addr), ttl, source, at);
     }
     let Some(ImportedEnvelope { bytes, .. }) = &peer.envelope else { return Ok(()) };
-    let record = match VerifiedRecord::verify(bytes.clone()) {
+    let record = match VerifiedRecord::verify_with_limit(bytes.clone(), at.limits.envelope_bytes) {
         Ok(record) if *record.peer() == peer.peer => record,
         Ok(record) => {
             report.left_out.push(format!("the signed record: it is of {}", record.peer()));
@@ -138,7 +138,7 @@ async fn import_addresses(
     // It certifies what is there, and brings nothing back. Without an address that is left, what remains of it is its
     // number.
     let ttl = AddressTtl::For(Duration::ZERO);
-    match row.consume(&record, ttl, watermark_ttl, at) {
+    match row.consume(&record, ttl, watermark_ttl, at)? {
         Consumed::Older => {
             report.left_out.push("the signed record: a newer one is known".to_owned());
         }

@@ -245,6 +245,7 @@ async fn apply_addresses(
     let at = core.at();
     // First: what it takes away may be among the addresses that are given.
     let consumed = record.as_ref().map(|record| row.consume(record, ttl, watermark_ttl, at));
+    let consumed = consumed.transpose()?;
     let taken = matches!(consumed, Some(Consumed::Accepted | Consumed::Same));
     match addresses {
         Some(addrs) if replaces && taken => row.patch_beside_record(&peer, addrs, ttl, source, at),

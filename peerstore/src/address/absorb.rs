@@ -15,8 +15,8 @@ impl AddressRow {
     /// there. What is connected there is recently connected here.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] if its signed record is not taken, since a newer one is known, or another of the
-    /// same number; all else is.
+    /// [`ErrorKind::InvalidInput`] if its signed record is not taken: a newer one is known, or another of the same
+    /// number, or it is longer than is kept. All else is taken.
     pub(crate) fn absorb(&mut self, peer: &PeerId, mut other: Self, at: At<'_>) -> Result<()> {
         self.expire(at.now);
         other.expire(at.now);
@@ -24,33 +24,38 @@ impl AddressRow {
         for facts in other.facts_mut().filter(|facts| facts.connected) {
             facts.disconnect(AddressTtl::RECENTLY_CONNECTED, expiry);
         }
-        let taken = self.absorb_record(peer, &mut other)?;
+        let taken = self.absorb_record(peer, &mut other, at);
         self.absorb_entries(other);
         self.settle(at);
-        if taken { Ok(()) } else { Err(Error::new(ErrorKind::InvalidInput, REFUSED)) }
+        taken
     }
 
-    /// Whether the record of the other, if it has one, is that of both now.
-    fn absorb_record(&mut self, peer: &PeerId, other: &mut Self) -> Result<bool> {
+    /// Makes the record of the other, if it has one, that of both. What a record that is not taken has certified is not
+    /// certified; nor is it there, if that is since a newer one is known.
+    fn absorb_record(&mut self, peer: &PeerId, other: &mut Self, at: At<'_>) -> Result<()> {
         let Some(theirs) = other.record.take() else {
             if other.last_sequence() > self.last_sequence() {
                 self.withdraw(&Listed::new(peer, &[]));
                 (self.record, self.watermark) = (None, other.watermark.take());
             }
-            return Ok(true);
+            return Ok(());
         };
-        let record = VerifiedRecord::reread(theirs.envelope.clone())?;
-        match self.judge(&record) {
+        let judged = VerifiedRecord::reread(theirs.envelope.clone())
+            .and_then(|record| Ok((self.judge(&record, at.limits)?, record)));
+        let (verdict, record) = judged.inspect_err(|_| {
+            other.facts_mut().for_each(|facts| facts.certified = false);
+        })?;
+        match verdict {
             Consumed::Older | Consumed::Differs => {
                 other.withdraw(&Listed::new(peer, &[]));
-                return Ok(false);
+                return Err(Error::new(ErrorKind::InvalidInput, REFUSED));
             }
             Consumed::Accepted => self.withdraw(&Listed::new(peer, record.addresses())),
             Consumed::Same => {}
         }
         self.watermark = None;
         self.record = Some(theirs);
-        Ok(true)
+        Ok(())
     }
 
     fn absorb_entries(&mut self, other: Self) {

@@ -13,7 +13,8 @@ use super::row::AddressRow;
 use super::rules::At;
 use super::source::AddressSource;
 use super::ttl::AddressTtl;
-use crate::record::{Consumed, VerifiedRecord};
+use crate::limits::Limits;
+use crate::record::{Consumed, RecordError, VerifiedRecord, check_length};
 
 /// The newest signed record, kept as long as an address that it certifies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,17 +40,20 @@ impl AddressRow {
     ///
     /// One that is newer than the last replaces what that said, see [`AddressSource`]. `remembered` is for how
     /// long the sequence outlives the last address that is certified. With a TTL of zero, no address is added.
+    ///
+    /// # Errors
+    /// As [`judge`](Self::judge); then nothing has changed but that what has expired is gone.
     pub(crate) fn consume(
         &mut self,
         record: &VerifiedRecord,
         ttl: AddressTtl,
         remembered: Duration,
         at: At<'_>,
-    ) -> Consumed {
+    ) -> Result<Consumed, RecordError> {
         self.expire(at.now);
-        let verdict = self.judge(record);
+        let verdict = self.judge(record, at.limits)?;
         if matches!(verdict, Consumed::Older | Consumed::Differs) {
-            return verdict;
+            return Ok(verdict);
         }
         let listed = Listed::new(record.peer(), record.addresses());
         if verdict == Consumed::Accepted {
@@ -66,7 +70,7 @@ impl AddressRow {
         });
         self.watermark = None;
         self.settle(at);
-        verdict
+        Ok(verdict)
     }
 
     /// Whether this is, byte for byte, the envelope that is kept: it has been verified then.
@@ -86,15 +90,27 @@ impl AddressRow {
         last.or(self.watermark.as_ref().map(|watermark| watermark.sequence))
     }
 
-    pub(super) fn judge(&self, record: &VerifiedRecord) -> Consumed {
+    /// What becomes of a record: every way in asks here.
+    ///
+    /// # Errors
+    /// [`RecordError::TooLong`] for one that would be taken, and is longer than is kept.
+    pub(super) fn judge(
+        &self,
+        record: &VerifiedRecord,
+        limits: &Limits,
+    ) -> Result<Consumed, RecordError> {
         let envelope = record.envelope();
-        match self.last_sequence().map(|last| record.sequence().cmp(&last)) {
+        let verdict = match self.last_sequence().map(|last| record.sequence().cmp(&last)) {
             None | Some(Ordering::Greater) => Consumed::Accepted,
             Some(Ordering::Less) => Consumed::Older,
             Some(Ordering::Equal) if self.holds(envelope) => Consumed::Same,
             Some(Ordering::Equal) if self.held(envelope) => Consumed::Accepted,
             Some(Ordering::Equal) => Consumed::Differs,
+        };
+        if verdict == Consumed::Accepted {
+            check_length(envelope, limits.envelope_bytes)?;
         }
+        Ok(verdict)
     }
 
     /// Whether this is the envelope that was kept last.

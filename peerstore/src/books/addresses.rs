@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use datastore::{Error, ErrorKind, Result};
+use datastore::Result;
 use futures::Stream;
 use libp2p_identity::PeerId;
 use multiaddr::Multiaddr;
@@ -9,7 +9,7 @@ use multiaddr::Multiaddr;
 use crate::access::Core;
 use crate::address::{AddressRow, AddressSource, AddressStream, AddressTtl, Addresses, At};
 use crate::listing;
-use crate::record::{Consumed, OpenedEnvelope, VerifiedRecord};
+use crate::record::{Consumed, OpenedEnvelope, VerifiedRecord, check_length};
 
 /// The addresses of peers, each with a time to live.
 ///
@@ -46,7 +46,7 @@ impl<'p> AddressBook<'p> {
     ///
     /// # Errors
     /// As [`Datastore::read`](datastore::Datastore::read);
-    /// [`ErrorKind::Incompatible`] for a row of a later release.
+    /// [`Incompatible`](datastore::ErrorKind::Incompatible) for a row of a later release.
     pub async fn get(&self, peer: &PeerId) -> Result<Addresses> {
         let row = self.core.read::<AddressRow>(peer).await?;
         Ok(Addresses::new(row, self.core.now()))
@@ -192,7 +192,7 @@ impl<'p> AddressBook<'p> {
     /// those away that they do not have, but for connected ones and for those that were also learnt otherwise.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] for an envelope that does not verify, is of another peer than it was
+    /// [`InvalidInput`](datastore::ErrorKind::InvalidInput) for an envelope that does not verify, is of another peer than it was
     /// signed by, or is larger than [`Limits::envelope_bytes`](crate::Limits::envelope_bytes); and as [`add`](Self::add).
     pub async fn consume(
         &self,
@@ -200,12 +200,8 @@ impl<'p> AddressBook<'p> {
         ttl: impl Into<AddressTtl>,
     ) -> Result<Consumed> {
         let (envelope, ttl) = (envelope.into(), ttl.into());
-        let limit = self.core.options().limits.envelope_bytes;
-        if limit > 0 && envelope.len() > limit {
-            let message =
-                format!("an envelope of {} bytes: at most {limit} are taken", envelope.len());
-            return Err(Error::new(ErrorKind::InvalidInput, message));
-        }
+        // Before it is read: that costs what its length is.
+        check_length(&envelope, self.core.options().limits.envelope_bytes)?;
         let envelope = OpenedEnvelope::open(envelope)?;
         if let Some(peer) = envelope.claimed_peer()
             && let Some(consumed) = self.consume_again(&peer, &envelope, ttl).await?
@@ -230,7 +226,7 @@ impl<'p> AddressBook<'p> {
             return Ok(None);
         }
         let record = envelope.trust()?;
-        let consumed = row.consume(&record, ttl, core.options().watermark_ttl, core.at());
+        let consumed = row.consume(&record, ttl, core.options().watermark_ttl, core.at())?;
         change.commit().await?;
         Ok(Some(consumed))
     }
@@ -238,7 +234,8 @@ impl<'p> AddressBook<'p> {
     /// As [`consume`](Self::consume), of a record that was verified already.
     ///
     /// # Errors
-    /// As [`add`](Self::add).
+    /// [`InvalidInput`](datastore::ErrorKind::InvalidInput) for an envelope that is larger than
+    /// [`Limits::envelope_bytes`](crate::Limits::envelope_bytes); and as [`add`](Self::add).
     pub async fn consume_verified(
         &self,
         record: &VerifiedRecord,
@@ -246,7 +243,7 @@ impl<'p> AddressBook<'p> {
     ) -> Result<Consumed> {
         let (ttl, peer) = (ttl.into(), record.peer());
         let watermark_ttl = self.core.options().watermark_ttl;
-        self.change(peer, |row, at| row.consume(record, ttl, watermark_ttl, at)).await
+        Ok(self.change(peer, |row, at| row.consume(record, ttl, watermark_ttl, at)).await??)
     }
 
     /// The signed record of a peer: the bytes of its envelope as they came; `None` once its addresses have

@@ -133,7 +133,7 @@ fn change_addresses(row: &AddressRow) {
         &|row, at| row.connected(&peer, rest, AddressSource::Push, at),
         &|row, at| row.disconnected(at),
         &|row, at| {
-            row.consume(&sealed, AddressTtl::TEMP, Duration::from_secs(1), at);
+            drop(row.consume(&sealed, AddressTtl::TEMP, Duration::from_secs(1), at));
         },
     ];
     for now in [SESSION.began, row.expiry()].map(moment) {

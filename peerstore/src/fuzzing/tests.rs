@@ -50,7 +50,7 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
     connected.connected(&peer, &addrs[1..3], AddressSource::Identify, at);
     let mut certified = addresses.clone();
     let record = VerifiedRecord::seal(&owner, 3, &addrs).unwrap();
-    certified.consume(&record, AddressTtl::ADDRESS, Duration::from_secs(60), at);
+    certified.consume(&record, AddressTtl::ADDRESS, Duration::from_secs(60), at).unwrap();
     let mut watermark = certified.clone();
     watermark.clear(now);
 

@@ -17,6 +17,7 @@ pub use error::RecordError;
 pub(crate) use opened::OpenedEnvelope;
 pub use sequence::{Consumed, next_sequence};
 pub use verified::VerifiedRecord;
+pub(crate) use verified::check_length;
 
 #[cfg(test)]
 mod tests;

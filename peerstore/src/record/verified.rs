@@ -62,9 +62,7 @@ impl VerifiedRecord {
         limit: usize,
     ) -> Result<Self, RecordError> {
         let envelope = envelope.into();
-        if limit > 0 && envelope.len() > limit {
-            return Err(RecordError::TooLong { len: envelope.len(), limit });
-        }
+        check_length(&envelope, limit)?;
         Self::verify(envelope)
     }
 
@@ -107,6 +105,12 @@ impl VerifiedRecord {
         addresses.extend(read);
         Ok(Self { peer, sequence: record.sequence, addresses, envelope })
     }
+}
+
+/// Whether an envelope has so many bytes at most; 0 is no limit.
+pub(crate) fn check_length(envelope: &[u8], limit: usize) -> Result<(), RecordError> {
+    let len = envelope.len();
+    if limit > 0 && len > limit { Err(RecordError::TooLong { len, limit }) } else { Ok(()) }
 }
 
 /// For how many addresses of a record there is room at once: a list that grows is copied.

@@ -161,7 +161,7 @@ fn the_sequence_is_remembered_for_the_stated_time_after_the_last_address() {
 fn a_sequence_that_is_not_to_be_remembered_is_not() {
     let mut book = Book::new();
     let at = At { now: book.now, session: &book.session, limits: &book.limits };
-    book.row.consume(&sealed(1, &addrs(1)), AddressTtl::ADDRESS, Duration::ZERO, at);
+    book.row.consume(&sealed(1, &addrs(1)), AddressTtl::ADDRESS, Duration::ZERO, at).unwrap();
     book.clear();
     assert!(book.row.is_empty());
 }

@@ -129,7 +129,7 @@ impl Book {
         ttl: impl Into<AddressTtl>,
     ) -> Consumed {
         let (record, ttl) = (sealed(sequence, addrs), ttl.into());
-        self.change(|row, at| row.consume(&record, ttl, REMEMBERED, at))
+        self.change(|row, at| row.consume(&record, ttl, REMEMBERED, at)).unwrap()
     }
 
     fn change<T>(&mut self, change: impl FnOnce(&mut AddressRow, At<'_>) -> T) -> T {

@@ -4,6 +4,7 @@ mod collecting;
 pub(crate) mod events;
 mod gathered;
 mod keys;
+mod limited;
 mod metadata;
 mod migrating;
 mod model;
