@@ -5,6 +5,7 @@
 //! while memory grows. So its own trigger is off, and this thread alone rotates memtables: one at a
 //! time, only while few wait to be flushed. Nothing that it calls is called by a worker.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -53,6 +54,7 @@ impl Maintenance {
             health: Arc::clone(health),
             stop: Arc::clone(&stop),
             memtable: None,
+            former: Vec::new(),
             write_back: None,
             pressure: false,
             rounds_unflushed: 0,
@@ -77,12 +79,21 @@ struct Rounds {
     group: Arc<GroupSync>,
     health: Arc<Health>,
     stop: Arc<AtomicBool>,
-    /// The memtable of the last round, by its number.
-    memtable: Option<u64>,
+    /// The memtable of the last round.
+    memtable: Option<Memtable>,
+    /// Earlier ones, until nobody else has them. The engine would free them under the lock that all who read and write
+    /// pass, which takes it tens of milliseconds.
+    former: Vec<Memtable>,
     /// The disk takes the journal, and then the memtable is rotated.
     write_back: Option<oneshot::Receiver<()>>,
     pressure: bool,
     rounds_unflushed: u32,
+}
+
+/// One of the engine's, which does not name their type.
+struct Memtable {
+    id: u64,
+    held: Arc<dyn Any + Send + Sync>,
 }
 
 /// What the engine has in memory and on its first level.
@@ -102,6 +113,7 @@ impl Rounds {
             // A panic of the engine ends this as an error of its does; no writer is left waiting.
             let round = errors::guarded(|| {
                 let load = self.load();
+                self.free_memtables();
                 self.round(&load).map_err(|error| self.health.write_failed(error))?;
                 Ok(load)
             });
@@ -155,9 +167,11 @@ impl Rounds {
     fn load(&mut self) -> Load {
         let tree = &self.engine.data.tree;
         let active = tree.active_memtable();
-        // Rotated here, or by one who had everything flushed.
-        if self.memtable.replace(active.id()) != Some(active.id()) {
+        if self.memtable.as_ref().is_none_or(|known| known.id != active.id()) {
+            // Rotated here, or by one who had everything flushed.
             self.traffic.rewrites.restart();
+            let memtable = Memtable { id: active.id(), held: Arc::clone(&active) as _ };
+            self.former.extend(self.memtable.replace(memtable));
         }
         Load {
             written: self.traffic.written(),
@@ -165,6 +179,16 @@ impl Rounds {
             active_bytes: active.size(),
             sealed: tree.sealed_memtable_count(),
             runs: tree.l0_run_count(),
+        }
+    }
+
+    /// Frees the memtables that nobody reads any more, on a thread: that takes longer than a round.
+    fn free_memtables(&mut self) {
+        let is_free = |memtable: &mut Memtable| Arc::strong_count(&memtable.held) == 1;
+        let free: Vec<_> = self.former.extract_if(.., is_free).collect();
+        if !free.is_empty() {
+            // Without a thread they are freed here.
+            let _ = bridge::spawn("free", move || drop(free));
         }
     }
 
@@ -239,6 +263,7 @@ mod tests {
             health: Arc::new(Health::new("nowhere".as_ref())),
             stop: Arc::default(),
             memtable: None,
+            former: Vec::new(),
             write_back: None,
             pressure: false,
             rounds_unflushed: 0,
@@ -270,6 +295,29 @@ mod tests {
         assert_eq!(rotated_and_pressed(&mut rounds), (false, false));
         rounds.group.end_one_write_back();
         assert_eq!(rotated_and_pressed(&mut rounds), (true, false));
+    }
+
+    #[test]
+    fn a_memtable_that_the_engine_lets_go_of_is_freed_by_none_of_its_calls() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut rounds = rounds(&directory);
+        let next = |rounds: &mut Rounds| {
+            due_after(rounds, b"1");
+            let memtable = Arc::downgrade(&rounds.engine.data.tree.active_memtable());
+            rounds.engine.flush().unwrap();
+            memtable
+        };
+        let first = next(&mut rounds);
+        rounds.load();
+        rounds.free_memtables();
+        // Kept by the engine until it makes another.
+        let second = next(&mut rounds);
+        assert_eq!(first.strong_count(), 1);
+        assert!(second.strong_count() > 1);
+        rounds.free_memtables();
+        while first.strong_count() > 0 {
+            thread::yield_now();
+        }
     }
 
     #[test]
