@@ -3,13 +3,13 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use datastore::{Batch, Error, Found, Key, Result, Want};
 use fjall::{PersistMode, Snapshot};
 use parking_lot::{MappedRwLockReadGuard, RwLock, RwLockReadGuard};
 
+use crate::batches::{Batches, Keys};
 use crate::directory::Directory;
 use crate::engine::{Engine, View};
 use crate::errors;
@@ -17,7 +17,7 @@ use crate::group_sync::GroupSync;
 use crate::health::Health;
 use crate::maintenance::{Limits, Maintenance};
 use crate::traffic::Traffic;
-use crate::writes::{Ending, Writes};
+use crate::writes::Writes;
 use crate::{FjallOptions, recovery, seal, settle, turn, usage};
 
 /// What a store and its snapshots share. Dropping it closes the store.
@@ -39,13 +39,6 @@ struct Running {
     maintenance: Maintenance,
     sync: JoinHandle<()>,
     directory: Directory,
-}
-
-/// Batches begun and ended. Inside the engine a batch becomes visible key by key, but not to snapshots.
-#[derive(Default)]
-struct Batches {
-    begun: AtomicU64,
-    ended: AtomicU64,
 }
 
 impl Core {
@@ -93,19 +86,19 @@ impl Core {
         usage::of(running.directory.path())
     }
 
-    /// What a key holds, if no batch is applied meanwhile: else part of one may be seen, and a later read could see
-    /// less of it.
+    /// What a key holds, if no batch that may hold it is applied meanwhile: else part of one may be seen, and a later
+    /// read could see less of it.
     pub(crate) fn try_read(&self, key: &Key, want: &Want) -> Result<Option<Option<Found>>> {
         let engine = self.engine()?;
         errors::guarded(|| {
-            let Some(begun) = self.batches.none_runs() else { return Ok(None) };
+            let Some(before) = self.batches.before_read() else { return Ok(None) };
             let writes = self.writes.so_far();
             let found = engine.read(View::Newest, key, want)?;
             let found = found.map(|found| match want {
                 Want::Value => found.seen(self.writes.seen(key, writes)),
                 Want::Exists | Want::Size | Want::Range { .. } => found,
             });
-            Ok(self.batches.none_began_since(begun).then_some(found))
+            Ok(self.batches.saw_whole(before, key).then_some(found))
         })
     }
 
@@ -114,9 +107,9 @@ impl Core {
     /// While one is applied there may be no such snapshot: as the engine flushes and compacts it takes sequence
     /// numbers for itself, and then shows all that has a lower one, with a batch that is applied in part.
     pub(crate) fn try_snapshot(&self, engine: &Engine) -> Option<Snapshot> {
-        if let Some(begun) = self.batches.none_runs() {
+        if let Some(rest) = self.batches.at_rest() {
             let snapshot = engine.database.snapshot();
-            if self.batches.none_began_since(begun) {
+            if self.batches.rested_since(rest) {
                 return Some(snapshot);
             }
         }
@@ -132,6 +125,20 @@ impl Core {
 
     /// Checks the conditions of a batch and applies it; blocks as long as that takes.
     pub(crate) fn apply(&self, batch: Batch) -> Result<()> {
+        self.apply_in(batch, |batches| batches.begin())
+    }
+
+    /// As [`apply`](Self::apply), a batch that takes long: who reads other keys does not wait for it.
+    pub(crate) fn apply_long(&self, batch: Batch) -> Result<()> {
+        let keys = Keys::of(&batch.ops);
+        self.apply_in(batch, |batches| batches.begin_long(keys))
+    }
+
+    fn apply_in<'c, R: Drop>(
+        &'c self,
+        batch: Batch,
+        begin: impl FnOnce(&'c Batches) -> R,
+    ) -> Result<()> {
         let Batch { ops, conditions, durability: _ } = batch;
         self.health.check()?;
         let engine = self.engine()?;
@@ -141,13 +148,13 @@ impl Core {
             let written = if conditions.is_empty() {
                 let _together = self.conditions.read();
                 let _counts = self.writes.begin();
-                let _visible_at_once = (count > 1).then(|| self.batches.begin());
+                let _visible_at_once = (count > 1).then(|| begin(&self.batches));
                 engine.write(ops)
             } else {
                 let _alone = self.conditions.write();
                 engine.check_conditions(&conditions, &self.writes)?;
                 let _counts = self.writes.begin();
-                let _visible_at_once = (count > 1).then(|| self.batches.begin());
+                let _visible_at_once = (count > 1).then(|| begin(&self.batches));
                 engine.write(ops)
             };
             written.map_err(|error| self.health.write_failed(error))
@@ -207,25 +214,6 @@ impl fmt::Debug for Core {
             _ => out.field("closed", &true),
         };
         out.finish_non_exhaustive()
-    }
-}
-
-impl Batches {
-    fn begin(&self) -> impl Drop + '_ {
-        self.begun.fetch_add(1, Ordering::SeqCst);
-        Ending(&self.ended)
-    }
-
-    /// How many began, if all of them have ended.
-    fn none_runs(&self) -> Option<u64> {
-        // In this order: one that begins in between makes the two differ.
-        let ended = self.ended.load(Ordering::SeqCst);
-        let begun = self.begun.load(Ordering::SeqCst);
-        (begun == ended).then_some(begun)
-    }
-
-    fn none_began_since(&self, begun: u64) -> bool {
-        self.begun.load(Ordering::SeqCst) == begun
     }
 }
 

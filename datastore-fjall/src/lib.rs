@@ -22,6 +22,7 @@
 //! No runtime is needed: short operations run where they are polled, long ones on threads of their
 //! own, and under write pressure writers wait as futures do.
 
+mod batches;
 mod bridge;
 mod cause;
 mod check;

@@ -110,7 +110,7 @@ impl Datastore for FjallDatastore {
             let applied = bridge::on_thread_or_not_at_all("commit", move || {
                 // Others would block on the journal meanwhile.
                 let _hold = core.traffic.hold();
-                core.apply(batch)?;
+                core.apply_long(batch)?;
                 if !synced {
                     core.group.wrote(bytes);
                 }
