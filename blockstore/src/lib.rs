@@ -12,6 +12,7 @@ mod options;
 mod pause;
 mod pins;
 mod policy;
+mod prepared;
 mod presence;
 mod scrub;
 mod store;

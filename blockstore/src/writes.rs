@@ -1,14 +1,13 @@
-use bytes::Bytes;
 use cid::Cid;
 use datastore::{
-    Batch, Datastore, DatastoreExt, Durability, Key, MANY_BYTES, MANY_OPS, MANY_READS, Op, Query,
-    Result,
+    Batch, Datastore, DatastoreExt, Key, MANY_BYTES, MANY_OPS, MANY_READS, Op, Query, Result,
 };
 use futures::future::try_join_all;
 use futures::{Stream, StreamExt, TryStreamExt};
 
 use crate::hashes::IDENTITY;
 use crate::layout;
+use crate::prepared::UnderWay;
 use crate::store::{Hash, Inner};
 use crate::{Block, Blockstore};
 
@@ -102,45 +101,7 @@ impl Blockstore {
 
     /// Stores blocks that the policy has admitted.
     pub(crate) async fn put_verified(&self, blocks: Vec<Block>) -> Result<Stored> {
-        let Inner { store, options, presence, gate } = &*self.inner;
-        let mut stored = Stored { present: blocks.len() as u64, ..Stored::default() };
-        let codecs = if options.keep_codecs { codecs_of(&blocks) } else { Vec::new() };
-        let blocks = distinct(blocks);
-        if blocks.is_empty() {
-            return Ok(stored);
-        }
-        let mut batch = Batch { durability: options.durability, ..Batch::new() };
-        // Before the look whether they are there: no sweep removes them from here on.
-        let entered = gate.enter(blocks.iter().map(|block| block.cid().hash())).await?;
-        batch.ops.extend(entered.marks());
-        let asked = blocks.len();
-        let new = self.absent(blocks).await?;
-        let elided = asked - new.len();
-        for key in self.unkept(codecs, &new).await? {
-            batch.ops.push(Op::Put { key, value: Bytes::new() });
-        }
-        let writing = presence.as_ref().map(|presence| {
-            presence
-                .writing(new.iter().map(|block| (*block.cid().hash(), block.data().len() as u64)))
-        });
-        for block in new {
-            let (cid, value) = block.into_parts();
-            stored.written += 1;
-            stored.present -= 1;
-            stored.bytes += value.len() as u64;
-            batch.ops.push(Op::Put { key: options.layout.block(cid.hash())?, value });
-        }
-        if !batch.ops.is_empty() {
-            store.commit(batch).await?;
-        }
-        if let Some(writing) = writing {
-            writing.done();
-        }
-        if elided > 0 && options.durability == Durability::Synced {
-            // They are there, and may have been written by somebody who asked for less.
-            store.sync().await?;
-        }
-        Ok(stored)
+        self.prepare(blocks, UnderWay::default()).await?.write().await
     }
 
     pub(crate) async fn delete_batch(&self, hashes: &[Hash]) -> Result<()> {
@@ -178,33 +139,6 @@ impl Blockstore {
         let kept = Query::descendants(layout::codecs(hash)?);
         self.inner.store.query_keys(kept).try_collect().await
     }
-
-    /// The keys of codecs that are not kept. Of blocks that are new it is not asked: a delete of the block
-    /// may be under way, and takes those that are there with it.
-    async fn unkept(&self, codecs: Vec<Cid>, new: &[Block]) -> Result<Vec<Key>> {
-        let is_new =
-            |cid: &Cid| new.binary_search_by(|block| block.cid().hash().cmp(cid.hash())).is_ok();
-        let (of_new, others): (Vec<Cid>, Vec<Cid>) = codecs.into_iter().partition(is_new);
-        let mut unkept: Vec<Key> = of_new.iter().map(layout::codec).collect::<Result<_>>()?;
-        let others: Vec<Key> = others.iter().map(layout::codec).collect::<Result<_>>()?;
-        for some in others.chunks(MANY_READS) {
-            let kept = try_join_all(some.iter().map(|key| self.inner.store.has(key))).await?;
-            let some = some.iter().zip(kept).filter(|(_, kept)| !kept);
-            unkept.extend(some.map(|(key, _)| key.clone()));
-        }
-        Ok(unkept)
-    }
-
-    /// Those that are not there.
-    async fn absent(&self, mut blocks: Vec<Block>) -> Result<Vec<Block>> {
-        let mut there = Vec::with_capacity(blocks.len());
-        for some in blocks.chunks(MANY_READS) {
-            there.extend(try_join_all(some.iter().map(|block| self.has(block.cid()))).await?);
-        }
-        let mut there = there.into_iter();
-        blocks.retain(|_| there.next() == Some(false));
-        Ok(blocks)
-    }
 }
 
 impl Stored {
@@ -214,24 +148,4 @@ impl Stored {
         self.bytes += more.bytes;
         self.present += more.present;
     }
-}
-
-/// The codecs of blocks to be stored, each once, in the order of the blocks' keys.
-fn codecs_of(blocks: &[Block]) -> Vec<Cid> {
-    let stored = blocks.iter().map(Block::cid).filter(|cid| cid.hash().code() != IDENTITY);
-    let mut cids: Vec<Cid> = stored.map(|cid| Cid::new_v1(cid.codec(), *cid.hash())).collect();
-    cids.sort_unstable_by(|one, other| {
-        (one.hash(), one.codec()).cmp(&(other.hash(), other.codec()))
-    });
-    cids.dedup();
-    cids
-}
-
-/// Each block once, none of an identity CID, in the order of their keys: an engine finds its way from one to
-/// the next sooner than to any other.
-fn distinct(mut blocks: Vec<Block>) -> Vec<Block> {
-    blocks.retain(|block| block.cid().hash().code() != IDENTITY);
-    blocks.sort_unstable_by(|one, other| one.cid().hash().cmp(other.cid().hash()));
-    blocks.dedup_by(|one, other| one.cid().hash() == other.cid().hash());
-    blocks
 }

@@ -154,6 +154,11 @@ impl Batch {
 }
 
 impl Failure {
+    /// Not of the file, but of where its blocks go.
+    pub(super) fn of_store(cause: Error) -> Self {
+        Self { offset: None, cause }
+    }
+
     /// The side that reads is gone and did not say why.
     pub(super) fn lost() -> Self {
         let message = "the source of the CAR file panicked";

@@ -1,16 +1,18 @@
 use std::fmt;
 use std::io::{self, Read};
+use std::ops::ControlFlow;
 use std::pin::pin;
 
 use bytes::Bytes;
 use cid::Cid;
 use datastore::{Error, ErrorKind, Result};
-use futures::future::join;
+use futures::future::{OptionFuture, join};
 use futures::{Stream, StreamExt};
 
 use super::batches::{Batch, Batcher, Failure, Message};
 use super::options::CarOptions;
 use super::source;
+use crate::prepared::{Prepared, UnderWay};
 use crate::{Blockstore, Stored};
 
 /// How a CAR file is imported.
@@ -64,8 +66,8 @@ impl Blockstore {
     /// they are made durable.
     ///
     /// A thread reads, takes apart and hashes, while this future commits, in batches of 8,000 blocks or
-    /// [`MANY_BYTES`](datastore::MANY_BYTES) bytes: four of them are in memory at most, whatever the size of
-    /// the file. Nothing after the data of a CARv2 is read.
+    /// [`MANY_BYTES`](datastore::MANY_BYTES) bytes, and looks which blocks of the next batch are there: four of
+    /// them are in memory at most, whatever the size of the file. Nothing after the data of a CARv2 is read.
     ///
     /// Dropped or killed, it leaves the batches that were committed, and can be run again. The thread ends
     /// with the read that it is in; where `source` was quick to answer, with 128 KiB of reads at most.
@@ -105,7 +107,7 @@ impl Blockstore {
     }
 
     /// As [`import_car`](Self::import_car), from bytes that arrive in pieces of any size, without a thread:
-    /// the next batch is read and hashed while one is committed.
+    /// the next batch is read, hashed and looked for while one is committed.
     ///
     /// # Errors
     /// As [`import_car`](Self::import_car).
@@ -133,27 +135,65 @@ impl Blockstore {
     ) -> Result<Imported, ImportError> {
         let mut messages = pin!(messages);
         let mut sum = Imported::default();
-        let mut next = messages.next().await;
+        let mut ready: Option<Ready<'_>> = None;
         let end = loop {
-            let mut batch = match next {
-                Some(Message::Batch(batch)) => batch,
-                Some(Message::End(end)) => break end,
-                None => break Err(Failure::lost()),
+            let under_way = ready.as_ref().map(|ready| ready.prepared.under_way());
+            let write = OptionFuture::from(ready.take().map(Ready::write));
+            let look = async {
+                match messages.next().await {
+                    Some(message) => self.ready(message, under_way.unwrap_or_default()).await,
+                    None => ControlFlow::Break(Err(Failure::lost())),
+                }
             };
-            let blocks = std::mem::take(&mut batch.blocks);
-            let (stored, after) = join(self.put_verified(blocks), messages.next()).await;
-            match stored {
-                Ok(stored) => sum.add(batch, stored),
-                Err(cause) => break Err(Failure { offset: None, cause }),
+            let (written, next) = join(write, look).await;
+            match written {
+                Some(Ok((batch, stored))) => {
+                    sum.add(batch, stored);
+                    progress(&sum);
+                }
+                Some(Err(cause)) => break Err(Failure::of_store(cause)),
+                None => {}
             }
-            progress(&sum);
-            next = after;
+            match next {
+                ControlFlow::Continue(next) => ready = Some(next),
+                ControlFlow::Break(end) => break end,
+            }
         };
-        let synced = self.sync().await.map_err(|cause| Failure { offset: None, cause });
+        let synced = self.sync().await.map_err(Failure::of_store);
         match end.and(synced) {
             Ok(()) => Ok(sum),
             Err(Failure { offset, cause }) => Err(ImportError::new(offset, sum, cause)),
         }
+    }
+
+    /// Looks which blocks of a batch are there; breaks at the end.
+    async fn ready(
+        &self,
+        message: Message,
+        under_way: UnderWay,
+    ) -> ControlFlow<Result<(), Failure>, Ready<'_>> {
+        let mut batch = match message {
+            Message::Batch(batch) => batch,
+            Message::End(end) => return ControlFlow::Break(end),
+        };
+        let blocks = std::mem::take(&mut batch.blocks);
+        match self.prepare(blocks, under_way).await {
+            Ok(prepared) => ControlFlow::Continue(Ready { batch, prepared }),
+            Err(cause) => ControlFlow::Break(Err(Failure::of_store(cause))),
+        }
+    }
+}
+
+/// A batch that is to be committed next.
+struct Ready<'b> {
+    batch: Batch,
+    prepared: Prepared<'b>,
+}
+
+impl Ready<'_> {
+    async fn write(self) -> Result<(Batch, Stored)> {
+        let stored = self.prepared.write().await?;
+        Ok((self.batch, stored))
     }
 }
 

@@ -29,7 +29,7 @@ mod report;
 mod state;
 mod sweep;
 
-pub(crate) use gate::Gate;
+pub(crate) use gate::{Entered, Gate};
 pub use hold::Hold;
 pub use options::GcOptions;
 pub use report::{GcPhase, GcProgress, GcReport};
