@@ -87,9 +87,9 @@ s3-memory *args:
 gc-memory *args:
     cargo run --release --locked -p datastore-benches --bin gc_memory -- {{ args }}
 
-# A million hostile peers, with a thousand addresses each, beside proven ones.
+# A million hostile peers, with a thousand addresses each, beside proven ones; with two arenas of glibc's allocator.
 hostile-peers *args:
-    cargo run --release --locked -p datastore-benches --bin hostile_peers -- {{ args }}
+    MALLOC_ARENA_MAX=2 cargo run --release --locked -p datastore-benches --bin hostile_peers -- {{ args }}
 
 # Peak memory of a scan of many keys.
 scan-memory *args:

@@ -73,9 +73,11 @@ impl Encoder {
         written(value.encode(&mut self.0));
     }
 
-    /// The row.
+    /// The row, in no more memory than it takes: a store may keep it as it is.
     pub(crate) fn finish(self) -> Vec<u8> {
-        self.0.0
+        let mut row = self.0.0;
+        row.shrink_to_fit();
+        row
     }
 }
 

@@ -6,7 +6,7 @@ use libp2p_identity::PeerId;
 use crate::cbor::{Decoder, Encoder, Flaw};
 use crate::layout::Book;
 use crate::limits::{self, Limits};
-use crate::row::Row;
+use crate::row::{self, Row};
 use crate::session::Session;
 
 /// Bytes of one protocol's name, at most. js-libp2p negotiates none that is longer; without it, a cap on
@@ -111,8 +111,8 @@ impl Row for ProtocolRow {
     }
 
     fn weight(&self) -> usize {
-        let names = self.0.iter().map(|protocol| size_of::<Box<str>>() + protocol.len());
-        size_of::<Self>() + names.sum::<usize>()
+        let names = self.0.iter().map(|protocol| row::allocated(protocol.len()));
+        size_of::<Self>() + row::tree(self.0.len(), size_of::<Box<str>>()) + names.sum::<usize>()
     }
 }
 
@@ -146,6 +146,14 @@ mod tests {
     fn decode(value: &[u8]) -> Result<ProtocolRow, Flaw> {
         let session = Session { id: 1, began: Expiry::from_millis(0) };
         ProtocolRow::decode(value, &PeerId::random(), &session)
+    }
+
+    #[test]
+    fn short_names_weigh_what_is_allocated_for_them() {
+        let names: Vec<_> = (0..1_000).map(|name| format!("/{name}")).collect();
+        let mut row = ProtocolRow::default();
+        row.add(&names, &Limits::default()).unwrap();
+        assert!(row.weight() >= 1_000 * (32 + size_of::<Box<str>>()));
     }
 
     #[test]

@@ -49,6 +49,20 @@ pub(crate) trait Row: Clone + Debug + Default + PartialEq + Send + Sync + 'stati
         Expiry::NEVER
     }
 
-    /// About how many bytes it takes in memory.
+    /// About how many bytes it takes in memory, room that it does not use included.
     fn weight(&self) -> usize;
+}
+
+/// About what an allocation of so many bytes takes: allocators note its length, and round up.
+pub(crate) fn allocated(bytes: usize) -> usize {
+    (bytes + 8).next_multiple_of(16).max(32)
+}
+
+/// About what the nodes of a B-tree of so many entries take: each has 11 places, at least half of them in use if there
+/// are several.
+pub(crate) fn tree(entries: usize, entry: usize) -> usize {
+    match entries {
+        0 => 0,
+        _ => (2 * entries).max(11) * entry,
+    }
 }

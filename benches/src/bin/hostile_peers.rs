@@ -32,8 +32,8 @@ struct Options {
     /// The limit of peers, and of watermarks
     #[arg(long, value_name = "N", default_value_t = 100_000)]
     limit: usize,
-    /// MiB that the whole process may take: caches and memtables, 256 by themselves, and what the allocator keeps
-    #[arg(long, value_name = "MIB", default_value_t = 640)]
+    /// MiB that the whole process may take: caches, memtables, what the engine compacts, and what the allocator keeps
+    #[arg(long, value_name = "MIB", default_value_t = 320)]
     memory: u64,
     /// Directory for the store [default: target of this project]
     #[arg(long, value_name = "PATH")]

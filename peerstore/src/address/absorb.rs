@@ -69,9 +69,8 @@ impl AddressRow {
             }
         }
         drop(known);
-        let from = self.entries.len();
+        self.certify_again(&mut new);
         self.entries.append(&mut new);
-        self.certify_again(from);
         for entry in other.unreadable {
             if self.unreadable.iter().all(|known| known.addr != entry.addr) {
                 self.unreadable.push(entry);

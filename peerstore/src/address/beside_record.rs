@@ -26,7 +26,7 @@ impl AddressRow {
         });
         self.unreadable
             .retain(|entry| entry.facts.certified || !source.overrides(entry.facts.source));
-        self.override_with(&listed, &Said::new(ttl, source, at.now));
+        self.override_with(&listed, &Said::new(ttl, source, at.now), at.limits);
         self.settle(at);
     }
 }

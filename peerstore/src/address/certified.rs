@@ -60,7 +60,7 @@ impl AddressRow {
             self.withdraw(&listed);
         }
         let said = Said::new(ttl, AddressSource::Signed, at.now).certified();
-        self.hear(&listed, &said, Facts::raise);
+        self.hear(&listed, &said, at.limits, Facts::raise);
         // What came again may be a part of a larger buffer.
         let kept = self.record.take().filter(|_| verdict == Consumed::Same);
         self.record = Some(CertifiedRecord {
@@ -118,15 +118,14 @@ impl AddressRow {
         self.watermark.as_ref().is_some_and(|watermark| watermark.digest == digest(envelope))
     }
 
-    /// Certifies those of the entries from this one on that the record lists which is kept: an address that went and
-    /// comes again is what it would be had it stayed.
-    pub(super) fn certify_again(&mut self, from: usize) {
-        let new = self.entries.len() > from;
-        let Some(record) = self.record.as_ref().filter(|_| new) else { return };
+    /// Certifies those of the new addresses that the record lists which is kept: an address that went and comes again
+    /// is what it would be had it stayed.
+    pub(super) fn certify_again(&self, new: &mut [Address]) {
+        let Some(record) = self.record.as_ref().filter(|_| !new.is_empty()) else { return };
         // What is kept was read when it came in.
         let Ok(record) = VerifiedRecord::reread(record.envelope.clone()) else { return };
         let listed = Listed::new(record.peer(), record.addresses());
-        for Address { addr, facts } in self.entries.iter_mut().skip(from) {
+        for Address { addr, facts } in new {
             if listed.contains(addr) {
                 facts.certified = true;
                 facts.source = facts.source.max(AddressSource::Signed);

@@ -45,13 +45,17 @@ pub(super) const WATERMARK: u64 = 4;
 /// What stands before the bytes of an address.
 const HEAD: usize = 2;
 
+/// What most rows take beside addresses and envelope.
+const BESIDE: usize = 96;
+
 pub(super) fn encode(row: &AddressRow) -> Vec<u8> {
     let AddressRow { entries, unreadable, record, watermark, mark } = row;
     let addresses = !(entries.is_empty() && unreadable.is_empty());
     let fields = [addresses, mark.is_some(), record.is_some(), watermark.is_some()];
     let mut to = Encoder::row(fields.into_iter().filter(|present| *present).count());
-    let content = entries.iter().map(|entry| HEAD + entry.addr.len());
-    to.reserve(content.sum::<usize>() + record.as_ref().map_or(0, |record| record.envelope.len()));
+    let content = entries.iter().map(|entry| HEAD + entry.addr.len()).sum::<usize>();
+    let envelope = record.as_ref().map_or(0, |record| record.envelope.len());
+    to.reserve(content + envelope + BESIDE);
     if addresses {
         to.uint(ADDRESSES);
         encode_addresses(&mut to, entries, unreadable);

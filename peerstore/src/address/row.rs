@@ -11,7 +11,7 @@ use super::order::by_confidence;
 use super::ttl::AddressTtl;
 use crate::cbor::Flaw;
 use crate::layout::Book;
-use crate::row::Row;
+use crate::row::{Row, allocated};
 use crate::session::Session;
 
 /// What is kept of a peer's addresses.
@@ -110,10 +110,17 @@ impl Row for AddressRow {
     }
 
     fn weight(&self) -> usize {
-        let entries = self.entries.iter().map(|entry| size_of::<Address>() + entry.addr.len());
-        let unreadable =
-            self.unreadable.iter().map(|entry| size_of::<Unreadable>() + entry.addr.len());
-        let envelope = self.record.as_ref().map_or(0, |record| record.envelope.len());
-        size_of::<Self>() + entries.chain(unreadable).sum::<usize>() + envelope
+        let lists = self.entries.capacity() * size_of::<Address>()
+            + self.unreadable.capacity() * size_of::<Unreadable>();
+        let entries = self.entries.iter().map(|entry| entry.addr.len());
+        let unreadable = self.unreadable.iter().map(|entry| entry.addr.len());
+        let envelope = self.record.iter().map(|record| record.envelope.len());
+        let bytes = entries.chain(unreadable).chain(envelope);
+        size_of::<Self>() + lists + bytes.map(shared).sum::<usize>()
     }
+}
+
+/// What shared bytes take: beside them there is the count of who shares them.
+fn shared(bytes: usize) -> usize {
+    allocated(bytes) + allocated(size_of::<[usize; 3]>())
 }

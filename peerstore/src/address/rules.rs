@@ -43,7 +43,7 @@ impl AddressRow {
             return;
         }
         self.expire(at.now);
-        self.hear(&Listed::new(peer, addrs), &said, Facts::raise);
+        self.hear(&Listed::new(peer, addrs), &said, at.limits, Facts::raise);
         self.settle(at);
     }
 
@@ -58,7 +58,7 @@ impl AddressRow {
         at: At<'_>,
     ) {
         self.expire(at.now);
-        self.override_with(&Listed::new(peer, addrs), &Said::new(ttl, source, at.now));
+        self.override_with(&Listed::new(peer, addrs), &Said::new(ttl, source, at.now), at.limits);
         self.settle(at);
     }
 
@@ -82,7 +82,7 @@ impl AddressRow {
             let withdrawn = source.replaces(facts.source) && !listed.contains(addr);
             !withdrawn || facts.connected || facts.certified
         });
-        self.hear(&listed, &said, Facts::raise);
+        self.hear(&listed, &said, at.limits, Facts::raise);
         self.settle(at);
     }
 
@@ -103,7 +103,7 @@ impl AddressRow {
             !source.overrides(facts.source) || listed.contains(addr)
         });
         self.unreadable.retain(|entry| !source.overrides(entry.facts.source));
-        self.override_with(&listed, &Said::new(ttl, source, at.now));
+        self.override_with(&listed, &Said::new(ttl, source, at.now), at.limits);
         self.settle(at);
     }
 
@@ -213,25 +213,32 @@ impl AddressRow {
         &mut self,
         listed: &Listed<'_>,
         said: &Said,
+        limits: &Limits,
         known: impl Fn(&mut Facts, &Said),
     ) {
         let new = listed.without(&mut self.entries, |entry| known(&mut entry.facts, said));
         if !said.ttl.is_zero() {
-            let (facts, known) = (Facts::new(said), self.entries.len());
-            self.entries.extend(new.into_iter().map(|addr| Address { addr, facts }));
+            let facts = Facts::new(said);
+            let mut new: Vec<_> = new.into_iter().map(|addr| Address { addr, facts }).collect();
             if !said.certified {
-                self.certify_again(known);
+                self.certify_again(&mut new);
             }
+            // What has no place even among these would make the row large, and go again.
+            if (1..new.len()).contains(&limits.addresses) {
+                new.sort_by(by_confidence);
+                cap::evict(&mut new, limits.addresses);
+            }
+            self.entries.append(&mut new);
         }
     }
 
-    pub(super) fn override_with(&mut self, listed: &Listed<'_>, said: &Said) {
+    pub(super) fn override_with(&mut self, listed: &Listed<'_>, said: &Said, limits: &Limits) {
         if said.ttl.is_zero() {
             self.entries.retain(|Address { addr, facts }| {
                 !said.source.overrides(facts.source) || !listed.contains(addr)
             });
         } else {
-            self.hear(listed, said, |facts, said| {
+            self.hear(listed, said, limits, |facts, said| {
                 if said.source.overrides(facts.source) {
                     facts.replace(said);
                 } else {
@@ -241,10 +248,12 @@ impl AddressRow {
         }
     }
 
-    /// Makes a row again of what was changed: in order, within the limit, the record only with addresses.
+    /// Makes a row again of what was changed: in order, within the limit, the record only with addresses, in no more
+    /// memory than that takes.
     pub(super) fn settle(&mut self, at: At<'_>) {
         self.entries.sort_by(by_confidence);
         cap::evict(&mut self.entries, at.limits.addresses);
+        self.entries.shrink_to_fit();
         self.release(Expiry::at(at.now));
         if !self.facts().any(|facts| facts.connected) {
             self.mark = None;

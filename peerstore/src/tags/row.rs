@@ -7,7 +7,7 @@ use libp2p_identity::PeerId;
 use crate::cbor::{Decoder, Encoder, Flaw};
 use crate::layout::Book;
 use crate::limits::{self, Limits};
-use crate::row::Row;
+use crate::row::{self, Row};
 use crate::session::Session;
 use crate::tags::Tag;
 
@@ -131,8 +131,9 @@ impl Row for TagRow {
     }
 
     fn weight(&self) -> usize {
-        let tags = self.0.keys().map(|name| size_of::<(Box<str>, Tag)>() + name.len());
-        size_of::<Self>() + tags.sum::<usize>()
+        let names = self.0.keys().map(|name| row::allocated(name.len()));
+        let tree = row::tree(self.0.len(), size_of::<(Box<str>, Tag)>());
+        size_of::<Self>() + tree + names.sum::<usize>()
     }
 }
 

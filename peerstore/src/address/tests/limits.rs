@@ -81,6 +81,35 @@ fn a_thousand_addresses_leave_the_limit_behind() {
 }
 
 #[test]
+fn a_row_takes_the_memory_of_what_is_left_of_a_thousand_addresses() {
+    let mut book = Book::new();
+    let kept = |book: &Book| {
+        assert_eq!(book.row.entries.len(), 64);
+        assert_eq!(book.row.entries.capacity(), 64);
+    };
+    book.add(&addrs(1_000), HOUR);
+    kept(&book);
+    book.set(&addrs(2_000)[1_000..], HOUR);
+    kept(&book);
+    book.announce(&addrs(1_000), AddressSource::Identify);
+    kept(&book);
+    book.patch(&addrs(1_000), AddressSource::User);
+    kept(&book);
+    book.consume(1, &addrs(1_000), HOUR);
+    kept(&book);
+}
+
+#[test]
+fn of_many_that_come_again_those_stay_that_the_record_lists() {
+    let mut book = Book::with_cap(2);
+    book.consume(1, &addrs(9)[7..], HOUR);
+    book.set(&[addr(8)], Duration::ZERO);
+    assert_eq!(book.addrs(), [addr(7)]);
+    book.add(&addrs(10), HOUR);
+    assert_eq!(book.certified(), [addr(7), addr(8)]);
+}
+
+#[test]
 fn an_address_of_absurd_length_is_not_kept() {
     let mut book = Book::new();
     let long = format!("/unix/{}", "a".repeat(2_000)).parse().unwrap();

@@ -6,7 +6,7 @@ use multiaddr::Multiaddr;
 use proptest::prelude::*;
 
 use super::support::{Book, HOUR, MINUTE, SECOND, addr, addrs, sealed};
-use crate::address::{AddressRow, AddressSource, AddressTtl, Glance};
+use crate::address::{Address, AddressRow, AddressSource, AddressTtl, Glance};
 use crate::cbor::Flaw;
 use crate::row::Row;
 
@@ -24,6 +24,26 @@ fn read(row: &[u8]) -> Result<AddressRow, Flaw> {
     });
     assert_eq!(Glance::at(row, &book.session, book.now), glance);
     read
+}
+
+#[test]
+fn a_row_weighs_what_it_takes() {
+    let mut book = Book::new();
+    book.add(&addrs(2), HOUR);
+    let weight = book.row.weight();
+    book.row.entries.reserve_exact(62);
+    assert!(book.row.weight() >= weight + 62 * size_of::<Address>());
+}
+
+#[test]
+fn a_row_is_written_into_no_more_memory_than_it_takes() {
+    let mut book = Book::new();
+    book.consume(1, &addrs(1_000), HOUR);
+    for addr in addrs(64).iter().step_by(2) {
+        book.failed(addr);
+    }
+    let written = book.row.encode();
+    assert_eq!(written.capacity(), written.len());
 }
 
 #[test]
