@@ -26,8 +26,12 @@ impl Blockstore {
     /// Do not drop it over a store whose batches are not atomic: a delete that was under way may land
     /// after the block was put anew.
     ///
-    /// **Costs.** Each CID that is reached is a read and a write of a mark, a block whose codec has links is
-    /// read as well, and raw leaves are not; all blocks are listed once; then the marks are deleted.
+    /// **What is looked at.** Of every block that pins reach, whether it is there. Read and verified, as
+    /// [`get`](Self::get) does, are those whose codec has links. Of raw leaves and of what is pinned directly,
+    /// damage is not seen: [`scrub`](Self::scrub) finds it.
+    ///
+    /// **Costs.** Each CID that is reached is a read and a write of a mark, and a read of the block, or of
+    /// whether it is there; all blocks are listed once; then the marks are deleted.
     /// Memory is bounded: a page of blocks and marks, a few thousand CIDs, 16 blocks, and the links of one.
     /// While a run is unfinished, each put writes one row more for each block, in the same commit. Writers
     /// wait while a page with garbage in it is deleted: a listing of marks and one commit, 1000 blocks at
@@ -39,9 +43,9 @@ impl Blockstore {
     /// with the next run, dry or not).
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`], naming them, if blocks that pins reach are missing, are damaged, or have a
-    /// codec whose links are not known, or if the row of a pin names no CID: nothing was deleted, and the
-    /// run is discarded. [`ErrorKind::Unavailable`] if another call collects. Those of the datastore; the
+    /// [`ErrorKind::Corrupt`], naming them, if blocks that pins reach are missing, or damaged as far as that
+    /// is looked at, or have a codec whose links are not known, or if the row of a pin names no CID: nothing
+    /// was deleted, and the run is discarded. [`ErrorKind::Unavailable`] if another call collects. Those of the datastore; the
     /// next call goes on then.
     ///
     /// # Examples

@@ -31,7 +31,7 @@ pub(super) struct Marker<'r> {
     waiting: Vec<Node>,
     /// Nodes that are being read, in order.
     reading: VecDeque<Node>,
-    /// Nodes whose links cannot be known, and why.
+    /// Blocks that are not there, or whose links cannot be known, and why.
     stuck: Vec<(Node, String)>,
     page: Page,
     /// How many were committed.
@@ -80,14 +80,14 @@ impl<'r> Marker<'r> {
         let mut query = Query::descendants(pins::PINS).keys_only().limit(MANY_OPS);
         query.after = cursor;
         let page = self.blocks.inner.store.query_page(&query).await?;
-        let (mut kept, mut found) = (Vec::new(), Vec::new());
+        let (mut direct, mut found) = (Vec::new(), Vec::new());
         for entry in &page.entries {
             match pins::parse(entry.key())? {
                 (cid, PinMode::Recursive) => found.push(cid),
-                (cid, PinMode::Direct) => kept.push(self.marks.keep(cid.hash())?),
+                (cid, PinMode::Direct) => direct.push(cid),
             }
         }
-        self.marks.store.commit(kept.into_iter().collect()).await?;
+        self.keep(direct).await?;
         self.reach(found).await?;
         self.flush().await?;
         Ok(page.next)
@@ -126,9 +126,7 @@ impl<'r> Marker<'r> {
                     self.tally.missing += 1;
                     Ok(Vec::new())
                 }
-                Ok((cid, None)) => {
-                    Err(Error::new(ErrorKind::NotFound, format!("there is no block {cid}")))
-                }
+                Ok((cid, None)) => Err(missing(&cid)),
                 Err(error) => Err(error),
             };
             match linked {
@@ -151,26 +149,60 @@ impl<'r> Marker<'r> {
         Ok(())
     }
 
-    /// Marks those that are not marked yet, and lets them wait.
+    /// Marks what is pinned directly, and sees that it is there.
+    async fn keep(&mut self, cids: Vec<Cid>) -> Result<()> {
+        let (blocks, marks) = (self.blocks, self.marks);
+        let look = |cid: Cid| async move {
+            let mark = marks.kept(cid.hash())?;
+            let marked = marks.store.has(&mark).await?;
+            Ok::<_, Error>((cid, mark, marked, blocks.has(&cid).await?))
+        };
+        let mut looks = stream::iter(cids).map(look).buffered(MANY_READS).boxed();
+        while let Some(look) = looks.next().await {
+            let (cid, mark, marked, there) = look?;
+            if !there && !self.despite_missing {
+                // Not to be looked at again: nothing says that its links are pinned.
+                self.stuck.push((Node { cid, stored: true }, missing(&cid).to_string()));
+            } else if !marked {
+                self.tally.missing += u64::from(!there);
+                self.page.live.push(mark);
+            }
+            if self.stuck.len() >= NAMED {
+                break;
+            }
+        }
+        self.check()
+    }
+
+    /// Marks those that are not marked yet, and lets them wait; of those without links it is only asked
+    /// whether they are there.
     async fn reach(&mut self, cids: Vec<Cid>) -> Result<()> {
         let cids = cids.into_iter().map(|cid| Cid::new_v1(cid.codec(), *cid.hash()));
         let new: Vec<Cid> = cids.filter(|cid| self.page.reached.insert(*cid)).collect();
-        let marks = self.marks;
+        let (blocks, marks) = (self.blocks, self.marks);
         let look = |cid: Cid| async move {
             let mark = marks.reached(&cid)?;
-            let marked = marks.store.has(&mark).await?;
-            Ok::<_, Error>((cid, mark, marked))
+            if marks.store.has(&mark).await? {
+                return Ok(None);
+            }
+            let gone = is_leaf(cid.codec()) && !blocks.has(&cid).await?;
+            Ok::<_, Error>(Some((cid, mark, gone)))
         };
         let mut looks = stream::iter(new).map(look).buffered(MANY_READS).boxed();
         while let Some(look) = looks.next().await {
-            let (cid, mark, marked) = look?;
-            if marked {
-                continue;
-            }
+            let Some((cid, mark, gone)) = look? else { continue };
             self.tally.marked += 1;
             self.page.live.push(mark);
+            let node = Node { cid, stored: false };
             if !is_leaf(cid.codec()) {
-                self.waiting.push(Node { cid, stored: false });
+                self.waiting.push(node);
+            } else if gone && self.despite_missing {
+                self.tally.missing += 1;
+            } else if gone {
+                self.stuck.push((node, missing(&cid).to_string()));
+                if self.stuck.len() >= NAMED {
+                    return self.check();
+                }
             }
         }
         Ok(())
@@ -226,19 +258,23 @@ impl<'r> Marker<'r> {
         }
     }
 
-    /// Refuses to go on if the links of a block are not known.
+    /// Refuses to go on if a block is not there, or its links are not known.
     fn check(&self) -> Result<()> {
         if self.stuck.is_empty() {
             return Ok(());
         }
         let why: Vec<&str> = self.stuck.iter().map(|(_, why)| why.as_str()).collect();
         let message = format!(
-            "nothing was deleted: it is not known what these blocks, which pins reach, link to; \
+            "nothing was deleted: these blocks, which pins reach, are missing or cannot be read; \
              put them or unpin what reaches them: {}",
             why.join("; ")
         );
         Err(Error::new(ErrorKind::Corrupt, message))
     }
+}
+
+fn missing(cid: &Cid) -> Error {
+    Error::new(ErrorKind::NotFound, format!("there is no block {cid}"))
 }
 
 /// Whether it is the block that is at fault, and not the store, which may do better later.

@@ -35,7 +35,7 @@ pub(crate) struct Marks {
 pub(super) struct Tally {
     /// CIDs that were reached.
     pub(super) marked: u64,
-    /// Blocks that were reached, are not there, and might link to others.
+    /// Blocks that are pinned or reached, and are not there.
     pub(super) missing: u64,
 }
 
@@ -54,7 +54,12 @@ impl Marks {
 
     /// The mark of a writer.
     pub(super) fn keep(&self, hash: &Hash) -> Result<Op> {
-        Ok(put(self.of_block(hash)?.child(KEPT)?))
+        Ok(put(self.kept(hash)?))
+    }
+
+    /// Where that is.
+    pub(super) fn kept(&self, hash: &Hash) -> Result<Key> {
+        self.of_block(hash)?.child(KEPT)
     }
 
     /// Where the marks of a block lie.

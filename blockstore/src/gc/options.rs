@@ -22,7 +22,8 @@ pub struct GcOptions {
 type Report = dyn Fn(&GcProgress) + Send + Sync;
 
 impl GcOptions {
-    /// Deletes what no pin reaches, unless a block that a pin reaches cannot be read.
+    /// Deletes what no pin reaches, unless a block that a pin reaches is missing, or one with links is
+    /// damaged.
     pub fn new() -> Self {
         Self { dry_run: false, despite_missing: false, progress: None }
     }

@@ -14,9 +14,9 @@ pub struct GcReport {
     pub swept: u64,
     /// Bytes of the blocks that were deleted; of a dry run those that would be.
     pub swept_bytes: u64,
-    /// Blocks that pins reach, that are not there, and that may link to others: none, unless
-    /// [`GcOptions::despite_missing`](crate::GcOptions::despite_missing). Whether raw leaves are there is
-    /// not looked at, since nothing hangs on them.
+    /// Blocks that pins reach, and that are not there: none, unless
+    /// [`GcOptions::despite_missing`](crate::GcOptions::despite_missing). One that is reached under two
+    /// codecs, or pinned directly as well, counts twice.
     pub missing: u64,
     /// Rows among the blocks that are not blocks; they stay.
     pub unknown: u64,

@@ -27,8 +27,9 @@ impl PinOptions {
         self
     }
 
-    /// Whether what is pinned must be there, all of it. Without, a pin costs no walk, unless a collection is
-    /// unfinished; and collections refuse to go on while a block that it reaches is missing.
+    /// Whether what is pinned must be there, all of it; blocks with links are read and verified, raw leaves
+    /// asked for. Without, a pin costs no walk, unless a collection is unfinished; and collections refuse to go
+    /// on while a block that it reaches is missing, or one with links is damaged.
     #[must_use]
     pub fn check(mut self, check: bool) -> Self {
         self.check = check;

@@ -118,6 +118,74 @@ async fn a_missing_node_stops_the_run_before_it_deletes_and_is_named() {
     assert_eq!(stored(&*store).await, dag.names(kept));
 }
 
+/// A node and its two leaves; garbage; a block of either kind to be pinned directly.
+fn scene() -> [Block; 6] {
+    let leaves = [node(RAW, "one", &[]), node(RAW, "two", &[])];
+    let root = node(DAG_PB, "root", &[*leaves[0].cid(), *leaves[1].cid()]);
+    let [one, two] = leaves;
+    let alone = [node(RAW, "alone", &[]), node(DAG_CBOR, "alone", &[*two.cid()])];
+    let [leaf_alone, node_alone] = alone;
+    [root, one, two, node(RAW, "garbage", &[]), leaf_alone, node_alone]
+}
+
+#[tokio::test]
+async fn a_missing_leaf_or_direct_pin_stops_the_run_before_it_deletes_and_is_named() {
+    for gone in [1, 2, 4, 5] {
+        for presence in [None, Some(PresenceOptions::new())] {
+            let store = Arc::new(MemoryDatastore::new());
+            let mut options = BlockstoreOptions::new();
+            if let Some(presence) = presence {
+                options = options.presence(presence);
+            }
+            let blocks = options.open(store.clone()).await.unwrap();
+            let all = scene();
+            blocks.put_batch(all.to_vec()).await.unwrap();
+            pin(&blocks, all[0].cid(), PinMode::Recursive).await;
+            pin(&blocks, all[4].cid(), PinMode::Direct).await;
+            pin(&blocks, all[5].cid(), PinMode::Direct).await;
+            blocks.delete(all[gone].cid()).await.unwrap();
+            let before = rows(&*store).await;
+            for dry in [true, false] {
+                let options = GcOptions::new().dry_run(dry);
+                let error = blocks.collect_garbage(options).await.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Corrupt);
+                assert!(error.to_string().contains(&all[gone].cid().to_string()), "{error}");
+                assert_eq!(rows(&*store).await, before);
+            }
+            let despite = GcOptions::new().despite_missing(true);
+            let report = blocks.collect_garbage(despite).await.unwrap();
+            assert_eq!((report.missing, report.kept, report.swept), (1, 4, 1));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_missing_leaf_is_found_wherever_the_run_was_cut_off() {
+    let mut cut_off = 0;
+    loop {
+        let store = Arc::new(Fault::new(MemoryDatastore::new()));
+        let blocks = open(store.clone()).await;
+        let all = scene();
+        blocks.put_batch(all.to_vec()).await.unwrap();
+        pin(&blocks, all[0].cid(), PinMode::Recursive).await;
+        blocks.delete(all[2].cid()).await.unwrap();
+        let failed = Injected::Error(ErrorKind::Unavailable);
+        store.inject(Operation::Commit, Position::Nth(cut_off), failed);
+        let first = blocks.collect_garbage(GcOptions::new()).await.unwrap_err();
+        store.heal();
+        // After the fault, nothing is remembered but what is in rows.
+        let error = open(store.clone()).await.collect_garbage(GcOptions::new()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "after commit {cut_off}");
+        assert!(error.to_string().contains(&all[2].cid().to_string()), "{error}");
+        assert_eq!(stored(&*store).await.len(), 5);
+        if first.kind() == ErrorKind::Corrupt {
+            break;
+        }
+        cut_off += 1;
+    }
+    assert!(cut_off >= 4, "{cut_off}");
+}
+
 #[tokio::test]
 async fn despite_a_missing_node_what_is_reached_without_it_stays() {
     let store = Arc::new(MemoryDatastore::new());
@@ -189,19 +257,21 @@ async fn a_pin_row_that_names_no_cid_stops_the_run() {
 }
 
 #[tokio::test]
-async fn many_missing_nodes_end_the_run_with_some_of_them_named() {
-    let store = Arc::new(MemoryDatastore::new());
-    let blocks = open(store.clone()).await;
-    let missing: Vec<Cid> =
-        (0..5000).map(|at| *node(DAG_CBOR, &format!("gone {at}"), &[]).cid()).collect();
-    let root = node(DAG_CBOR, "root", &missing);
-    blocks.put(root.clone()).await.unwrap();
-    let unchecked = PinOptions::new().check(false);
-    blocks.pins().pin_recursive(root.cid(), unchecked).await.unwrap();
-    let error = blocks.collect_garbage(GcOptions::new()).await.unwrap_err().to_string();
-    let named = missing.iter().filter(|cid| error.contains(&cid.to_string())).count();
-    assert!((100..200).contains(&named), "{named}");
-    assert_eq!(marks(&*store).await, []);
+async fn many_missing_blocks_end_the_run_with_some_of_them_named() {
+    for codec in [RAW, DAG_CBOR] {
+        let store = Arc::new(MemoryDatastore::new());
+        let blocks = open(store.clone()).await;
+        let missing: Vec<Cid> =
+            (0..5000).map(|at| *node(codec, &format!("gone {at}"), &[]).cid()).collect();
+        let root = node(DAG_CBOR, "root", &missing);
+        blocks.put(root.clone()).await.unwrap();
+        let unchecked = PinOptions::new().check(false);
+        blocks.pins().pin_recursive(root.cid(), unchecked).await.unwrap();
+        let error = blocks.collect_garbage(GcOptions::new()).await.unwrap_err().to_string();
+        let named = missing.iter().filter(|cid| error.contains(&cid.to_string())).count();
+        assert!((100..200).contains(&named), "{named}");
+        assert_eq!(marks(&*store).await, []);
+    }
 }
 
 #[tokio::test]

@@ -96,7 +96,7 @@ impl Model {
             }
             if self.there.contains(&at) {
                 next.extend(&self.dag.links[at]);
-            } else if !self.is_leaf(at) {
+            } else {
                 *missing = true;
             }
         }
@@ -110,6 +110,7 @@ impl Model {
             match mode {
                 PinMode::Recursive => kept.extend(self.reached(*at, &mut missing)),
                 PinMode::Direct => {
+                    missing |= !self.there.contains(at);
                     kept.insert(*at);
                 }
             }

@@ -106,6 +106,21 @@ fn nothing_goes_while_a_pinned_block_is_missing() {
 }
 
 #[test]
+fn nothing_goes_while_a_pinned_leaf_is_missing() {
+    let place = Place::new();
+    let (one, _) = (add(&place, "one"), add(&place, "two"));
+    place.ok(["blocks", "pin", "add", STORE, &one]);
+    let leaf = place.ok(["blocks", "dag", "ls", STORE, &one]);
+    let leaf = leaf.lines().last().unwrap();
+    place.ok(["blocks", "rm", STORE, leaf, "--force"]);
+    let before = count(&place);
+    place.run(["blocks", "gc", STORE]).fails(4, &[leaf, "--despite-missing"]);
+    assert_eq!(count(&place), before);
+    place.ok(["blocks", "gc", STORE, "--despite-missing"]);
+    assert_eq!(count(&place), 4);
+}
+
+#[test]
 fn a_collection_that_was_killed_is_finished_by_the_next() {
     let place = Place::new();
     let (one, two) = (add(&place, "one"), add(&place, "two"));

@@ -26,7 +26,8 @@ use crate::store_arg::StoreArg;
 It walks what the pins reach, then removes the rest; ended early, it goes on where it was when it is run again. \
 Until then its marks are below `/block-gc`, or in the store that --marks names, and writes are marked too. \
 Where nothing is pinned all blocks would go: that takes --yes.
-Exit code 4, and nothing is removed, if a block that a pin reaches is missing or damaged.")]
+Exit code 4, and nothing is removed, if a block that a pin reaches is missing, or one with links is damaged: those \
+are read, of raw leaves and direct pins it is asked whether they are there. `dstore blocks verify` reads all.")]
 pub(super) struct Gc {
     /// URL of the store
     store: StoreArg,

@@ -13,9 +13,10 @@ use crate::store_arg::StoreArg;
   dstore blocks pin add fjall:data CID --name 'website, May'
   dstore blocks pin add fjall:data CID --direct         the block alone, not what it links to
 
-It walks first, to see that all blocks are there. A pin that is there gets the new name.
-Exit code 1, and no pin, if a block is missing; --no-check pins all the same, and `gc` refuses to go on until \
-the blocks are there.")]
+It walks first, to see that all blocks are there: those with links are read, of raw leaves it is asked. A pin that \
+is there gets the new name.
+Exit code 1, and no pin, if a block is missing, 4 if one with links is damaged; --no-check pins all the same, and \
+`gc` refuses to go on until the blocks are there.")]
 pub(super) struct Add {
     /// URL of the store
     store: StoreArg,
