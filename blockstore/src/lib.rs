@@ -8,6 +8,7 @@ mod gc;
 mod hashes;
 mod layout;
 mod listing;
+mod long_cid;
 mod options;
 mod pause;
 mod pins;
@@ -23,7 +24,7 @@ pub use block::{Block, verify};
 pub use car::{
     CarBlock, CarDecoder, CarError, CarEvent, CarFault, CarHeader, CarIdentity, CarIndex,
     CarOptions, CarV2Layout, CarV2Writer, CarWriter, Exported, ImportError, ImportOptions,
-    Imported, LongCid,
+    Imported,
 };
 pub use cid::Cid;
 pub use codecs::{DAG_CBOR, DAG_JSON, DAG_PB, RAW};
@@ -31,6 +32,7 @@ pub use dag::{PbLink, PbNode, Visit, WalkOptions, Walked, links};
 pub use gc::{GcOptions, GcPhase, GcProgress, GcReport, Hold};
 pub use hashes::{IDENTITY, MAX_DIGEST_LEN, SHA2_256};
 pub use listing::{ListOptions, Listed};
+pub use long_cid::LongCid;
 pub use multihash::Multihash;
 pub use options::BlockstoreOptions;
 pub use pins::{Pin, PinMode, PinOptions, PinRow, PinnedBy, Pins};

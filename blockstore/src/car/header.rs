@@ -3,12 +3,16 @@ use serde::{Deserialize, Serialize};
 
 use super::error::CarFault;
 use super::varint;
+use crate::LongCid;
+use crate::dag::links_below;
+use crate::long_cid::{is_known, resized, usual};
 
 /// What a CAR file says of itself before its blocks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CarHeader {
-    /// The CIDs that the file is about, in its order; their blocks need not be in it.
+    /// The CIDs that the file is about, in its order; their blocks need not be in it. An identity CID that
+    /// no [`Cid`] has room for stands here as the links that it holds, if they are known.
     pub roots: Vec<Cid>,
     /// Where the data of a CARv2 lies; `None` for a CARv1.
     pub v2: Option<CarV2Layout>,
@@ -48,7 +52,7 @@ pub(super) const V2_END: u64 = (PRAGMA.len() + V2_LEN) as u64;
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Fields {
-    roots: Option<Vec<Cid>>,
+    roots: Option<Vec<LongCid>>,
     version: u64,
 }
 
@@ -75,16 +79,29 @@ pub(super) fn decode(bytes: &[u8]) -> Result<First, CarFault> {
     }
     match (fields.version, fields.roots) {
         // go-car writes null for no roots, and the field may be missing there.
-        (1, roots) => Ok(First::V1(roots.unwrap_or_default())),
+        (1, roots) => usual_roots(&roots.unwrap_or_default()).map(First::V1),
         (2, None) => Ok(First::V2),
         (2, Some(_)) => Err(CarFault::Header("the pragma of a CARv2 has no roots".into())),
         (other, _) => Err(CarFault::Version(other)),
     }
 }
 
+fn usual_roots(roots: &[LongCid]) -> Result<Vec<Cid>, CarFault> {
+    if let Some(root) = roots.iter().find(|root| !is_known(root)) {
+        return Err(CarFault::Header(format!("the digest of a root is too long: {root}")));
+    }
+    let below = |root: &LongCid| links_below(root, root.hash().digest()).unwrap_or_default();
+    Ok(roots
+        .iter()
+        .flat_map(|root| usual(root).map_or_else(|| below(root), |cid| vec![cid]))
+        .collect())
+}
+
 /// The header of a CARv1 with its length.
 pub(super) fn encode(roots: &[Cid]) -> Result<Vec<u8>, CarFault> {
-    let cbor = Fields { roots: Some(roots.to_vec()), version: 1 }.encode()?;
+    // All of them have room.
+    let roots = roots.iter().filter_map(resized).collect();
+    let cbor = Fields { roots: Some(roots), version: 1 }.encode()?;
     let mut bytes = Vec::with_capacity(cbor.len() + 9);
     varint::write(cbor.len() as u64, &mut bytes);
     bytes.extend_from_slice(&cbor);

@@ -1,13 +1,9 @@
 use bytes::Bytes;
-use cid::{Cid, CidGeneric};
+use cid::Cid;
 use datastore::{Error, ErrorKind, Outcome, Result};
 
 use super::error::CarFault;
-use crate::{IDENTITY, Policy};
-
-/// A CID of the identity that holds up to [`Policy::MAX_IDENTITY_LEN`] bytes, more than a
-/// [`Cid`] has room for.
-pub type LongCid = CidGeneric<{ Policy::MAX_IDENTITY_LEN }>;
+use crate::{IDENTITY, LongCid};
 
 /// A section of an identity CID that is longer than a [`Cid`] can be, and where it lies in its
 /// file. It is not verified.

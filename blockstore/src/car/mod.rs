@@ -28,7 +28,7 @@ mod writer;
 pub use decoder::{CarBlock, CarDecoder, CarEvent};
 pub use error::{CarError, CarFault};
 pub use header::{CarHeader, CarV2Layout};
-pub use identity::{CarIdentity, LongCid};
+pub use identity::CarIdentity;
 pub use import::{ImportError, ImportOptions, Imported};
 pub use index::CarIndex;
 pub use options::CarOptions;

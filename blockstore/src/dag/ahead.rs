@@ -1,4 +1,5 @@
 use std::collections::{HashMap, HashSet};
+use std::fmt::Display;
 
 use bytes::Bytes;
 use cid::Cid;
@@ -103,7 +104,7 @@ impl ReadAhead {
 }
 
 /// The error at a block that a DAG needs.
-pub(crate) fn missing(cid: &Cid, parent: Option<&Cid>) -> Error {
+pub(crate) fn missing(cid: &Cid, parent: Option<&impl Display>) -> Error {
     let message = match parent {
         Some(parent) => format!("there is no block {cid}, which {parent} links"),
         None => format!("there is no block {cid}, the root"),

@@ -1,15 +1,23 @@
-use cid::Cid;
+use std::fmt::Display;
+
+use cid::{Cid, CidGeneric};
 use datastore::{Error, ErrorKind, Outcome, Result};
 use ipld_core::serde::ExtractLinks;
 
 use super::pb::PbNode;
 use super::wire::Reason;
+use crate::LongCid;
 use crate::codecs::{DAG_CBOR, DAG_JSON, DAG_PB, RAW};
+use crate::long_cid::{is_known, usual};
+use crate::policy::Policy;
 
 /// The links of a block in the order in which they stand in it, repeated ones too.
 ///
 /// Read are dag-pb, dag-cbor and dag-json; raw, CBOR, JSON and libp2p keys have no links. Of dag-cbor and
 /// dag-json, maps may be in any order, and nesting of more than about 120 levels is refused.
+///
+/// An identity CID of 65 to 128 bytes, for which a [`Cid`] has no room ([`LongCid`](crate::LongCid)), is nothing
+/// that could be missing: its own links stand in its place. In dag-json it is refused.
 ///
 /// # Errors
 /// [`ErrorKind::Corrupt`], naming the CID, if the data is not what the codec says;
@@ -26,18 +34,31 @@ use crate::codecs::{DAG_CBOR, DAG_JSON, DAG_PB, RAW};
 /// # Ok::<(), datastore::Error>(())
 /// ```
 pub fn links(cid: &Cid, data: &[u8]) -> Result<Vec<Cid>> {
-    let links = match cid.codec() {
+    links_below(cid, data)
+}
+
+/// As [`links`]. An identity CID within another is shorter than that: it does not go deep.
+pub(crate) fn links_below<const S: usize>(cid: &CidGeneric<S>, data: &[u8]) -> Result<Vec<Cid>> {
+    let found = match cid.codec() {
         codec if is_leaf(codec) => Ok(Vec::new()),
         DAG_PB => dag_pb(data),
         DAG_CBOR => dag_cbor(data),
         DAG_JSON => dag_json(data),
         other => return Err(unknown(cid, other)),
     };
-    links.map_err(|reason| {
+    let found = found.map_err(|reason| {
         let codec = cid.codec();
         let message = format!("{cid}: the block is not what its codec {codec:#x} says: {reason}");
         Error::new(ErrorKind::Corrupt, message)
-    })
+    })?;
+    let mut links = Vec::with_capacity(found.len());
+    for link in &found {
+        match usual(link) {
+            Some(link) => links.push(link),
+            None => links.extend(links_below(link, link.hash().digest())?),
+        }
+    }
+    Ok(links)
 }
 
 /// Whether blocks of a codec have no links, whatever they hold: raw, CBOR, JSON, libp2p keys.
@@ -45,23 +66,32 @@ pub(crate) fn is_leaf(codec: u64) -> bool {
     matches!(codec, RAW | 0x51 | 0x0200 | 0x72)
 }
 
-fn dag_pb(data: &[u8]) -> Result<Vec<Cid>, Reason> {
+fn dag_pb(data: &[u8]) -> Result<Vec<LongCid>, Reason> {
     Ok(PbNode::parse(data)?.links.into_iter().map(|link| link.cid).collect())
 }
 
-fn dag_cbor(data: &[u8]) -> Result<Vec<Cid>, Reason> {
-    let links: ExtractLinks<64> =
+fn dag_cbor(data: &[u8]) -> Result<Vec<LongCid>, Reason> {
+    let links: Extracted =
         serde_ipld_dagcbor::from_slice(data).map_err(|error| error.to_string())?;
-    Ok(links.into_vec())
+    all_known(links.into_vec())
 }
 
-fn dag_json(data: &[u8]) -> Result<Vec<Cid>, Reason> {
-    let links: ExtractLinks<64> =
+fn dag_json(data: &[u8]) -> Result<Vec<LongCid>, Reason> {
+    let links: Extracted =
         serde_ipld_dagjson::from_slice(data).map_err(|error| error.to_string())?;
-    Ok(links.into_vec())
+    all_known(links.into_vec())
 }
 
-fn unknown(cid: &Cid, codec: u64) -> Error {
+type Extracted = ExtractLinks<{ Policy::MAX_IDENTITY_LEN }>;
+
+fn all_known(links: Vec<LongCid>) -> Result<Vec<LongCid>, Reason> {
+    match links.iter().find(|link| !is_known(link)) {
+        Some(link) => Err(format!("a link whose digest is too long: {link}").into()),
+        None => Ok(links),
+    }
+}
+
+fn unknown(cid: &impl Display, codec: u64) -> Error {
     let message = format!("{cid}: links of blocks of the codec {codec:#x} are not known here");
     Error::new(ErrorKind::Unsupported, message).with_outcome(Outcome::NotApplied)
 }

@@ -1,11 +1,17 @@
-use cid::Cid;
+use cid::CidGeneric;
 
 use super::wire::{self, Fields, Reason, Value};
+use crate::MAX_DIGEST_LEN;
+use crate::long_cid::is_known;
+use crate::policy::Policy;
 
 /// A node of dag-pb: links with names and sizes, and data.
 ///
 /// Read as go and js read it: links before the data or after, but in one run; nothing twice, and no
 /// fields that the format does not have. Written in the one form that they write.
+///
+/// `S` is the longest digest of the CIDs of links, in bytes: [`decode_long`](PbNode::decode_long) is for nodes
+/// that may have links as long as a [`LongCid`](crate::LongCid).
 ///
 /// # Examples
 /// ```
@@ -17,18 +23,18 @@ use super::wire::{self, Fields, Reason, Value};
 /// # Ok::<(), datastore::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PbNode<'a> {
+pub struct PbNode<'a, const S: usize = MAX_DIGEST_LEN> {
     /// Links, in the order in which they stand.
-    pub links: Vec<PbLink<'a>>,
+    pub links: Vec<PbLink<'a, S>>,
     /// Data, where there is any; of UnixFS, a message of its own.
     pub data: Option<&'a [u8]>,
 }
 
 /// A link of a [`PbNode`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PbLink<'a> {
+pub struct PbLink<'a, const S: usize = MAX_DIGEST_LEN> {
     /// What it leads to.
-    pub cid: Cid,
+    pub cid: CidGeneric<S>,
     /// Its name: of a directory, the file's; not always UTF-8.
     pub name: Option<&'a [u8]>,
     /// What its writer says that all blocks below take, in bytes.
@@ -41,10 +47,7 @@ impl<'a> PbNode<'a> {
     /// # Errors
     /// [`ErrorKind::Corrupt`](datastore::ErrorKind::Corrupt), with the reason.
     pub fn decode(block: &'a [u8]) -> datastore::Result<Self> {
-        Self::parse(block).map_err(|reason| {
-            let message = format!("the block is not a dag-pb node: {reason}");
-            datastore::Error::new(datastore::ErrorKind::Corrupt, message)
-        })
+        Self::parsed(block).map_err(not_a_node)
     }
 
     /// Writes the node: links first, in the order in which they stand here.
@@ -68,9 +71,25 @@ impl<'a> PbNode<'a> {
         }
         out
     }
+}
+
+impl<'a> PbNode<'a, { Policy::MAX_IDENTITY_LEN }> {
+    /// As [`decode`](PbNode::decode), with room for longer identity CIDs.
+    ///
+    /// # Errors
+    /// As [`decode`](PbNode::decode).
+    pub fn decode_long(block: &'a [u8]) -> datastore::Result<Self> {
+        Self::parse(block).map_err(not_a_node)
+    }
 
     pub(crate) fn parse(block: &'a [u8]) -> Result<Self, Reason> {
-        let (mut fields, mut node) = (Fields::of(block), Self::default());
+        Self::parsed(block)
+    }
+}
+
+impl<'a, const S: usize> PbNode<'a, S> {
+    fn parsed(block: &'a [u8]) -> Result<Self, Reason> {
+        let (mut fields, mut node) = (Fields::of(block), Self { links: Vec::new(), data: None });
         let mut links_ended = false;
         while let Some(field) = fields.next()? {
             match field {
@@ -87,15 +106,19 @@ impl<'a> PbNode<'a> {
     }
 }
 
-impl<'a> PbLink<'a> {
+impl<'a, const S: usize> PbLink<'a, S> {
     fn parse(message: &'a [u8]) -> Result<Self, Reason> {
         let mut fields = Fields::of(message);
         let (mut cid, mut name, mut tsize) = (None, None, None);
         while let Some(field) = fields.next()? {
             match field {
-                (1, Value::Bytes(bytes)) if (cid, name, tsize) == (None, None, None) => {
-                    let read = Cid::try_from(bytes);
-                    cid = Some(read.map_err(|error| format!("a link without a CID: {error}"))?);
+                (1, Value::Bytes(bytes)) if cid.is_none() && (name, tsize) == (None, None) => {
+                    let read = CidGeneric::try_from(bytes)
+                        .map_err(|error| format!("a link without a CID: {error}"))?;
+                    if !is_known(&read) {
+                        return Err(format!("a link whose digest is too long: {read}").into());
+                    }
+                    cid = Some(read);
                 }
                 (2, Value::Bytes(bytes)) if (name, tsize) == (None, None) => name = Some(bytes),
                 (3, Value::Varint(size)) if tsize.is_none() => tsize = Some(size),
@@ -105,6 +128,11 @@ impl<'a> PbLink<'a> {
         let cid = cid.ok_or("a link without a CID")?;
         Ok(Self { cid, name, tsize })
     }
+}
+
+fn not_a_node(reason: Reason) -> datastore::Error {
+    let message = format!("the block is not a dag-pb node: {reason}");
+    datastore::Error::new(datastore::ErrorKind::Corrupt, message)
 }
 
 fn misplaced(of: &str, number: u64) -> Reason {

@@ -1,8 +1,11 @@
+use std::fmt::Display;
+
 use bytes::Bytes;
-use cid::Cid;
+use cid::CidGeneric;
 use datastore::{Error, ErrorKind, Result};
 
 use super::message::{Kind, Message};
+use crate::LongCid;
 use crate::codecs::{DAG_PB, RAW};
 use crate::dag::PbNode;
 use crate::dag::wire::Reason;
@@ -12,14 +15,14 @@ use crate::dag::wire::Reason;
 pub(crate) struct Part {
     pub(crate) data: Bytes,
     /// What comes after the data, with the bytes of the file in each.
-    pub(crate) links: Vec<(Cid, u64)>,
+    pub(crate) links: Vec<(LongCid, u64)>,
     /// Bytes of the file in all of it.
     pub(crate) size: u64,
 }
 
 impl Part {
     /// Reads a block, and checks that its sizes agree with each other.
-    pub(crate) fn read(cid: &Cid, block: &Bytes) -> Result<Self> {
+    pub(crate) fn read<const S: usize>(cid: &CidGeneric<S>, block: &Bytes) -> Result<Self> {
         match cid.codec() {
             RAW => {
                 let size = block.len() as u64;
@@ -30,7 +33,7 @@ impl Part {
         }
     }
 
-    fn of_node(cid: &Cid, block: &Bytes) -> Result<Self> {
+    fn of_node(cid: &impl Display, block: &Bytes) -> Result<Self> {
         let node = PbNode::parse(block).map_err(|reason| corrupt(cid, reason))?;
         let Some(data) = node.data else {
             return Err(unsupported(cid, "a node of dag-pb without a message of UnixFS"));
@@ -58,11 +61,11 @@ impl Part {
     }
 }
 
-fn unsupported(cid: &Cid, what: &str) -> Error {
+fn unsupported(cid: &impl Display, what: &str) -> Error {
     Error::new(ErrorKind::Unsupported, format!("{cid}: this is {what}, not a file"))
 }
 
 /// The error of a block that is no part of a file, for this reason.
-pub(crate) fn corrupt(cid: &Cid, reason: Reason) -> Error {
+pub(crate) fn corrupt(cid: &impl Display, reason: Reason) -> Error {
     Error::new(ErrorKind::Corrupt, format!("{cid}: the block is no part of a file: {reason}"))
 }

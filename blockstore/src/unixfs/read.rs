@@ -7,9 +7,10 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 
 use super::part::{Part, corrupt};
-use crate::Blockstore;
 use crate::codecs::RAW;
 use crate::dag::ahead::{Answer, ReadAhead, Want, missing};
+use crate::long_cid::{resized, usual};
+use crate::{Blockstore, LongCid};
 
 /// The levels of a tree that are followed: a balanced one of 2^64 bytes has 9.
 const MAX_DEPTH: u32 = 128;
@@ -58,7 +59,9 @@ impl Blockstore {
         offset: u64,
         len: u64,
     ) -> BoxStream<'static, Result<Bytes>> {
-        let root = Pending { cid: *cid, parent: None, size: None, start: 0, depth: 0 };
+        // There is always room.
+        let cid = resized(cid).unwrap_or_default();
+        let root = Pending { cid, parent: None, size: None, start: 0, depth: 0 };
         let reader = Reader {
             ahead: ReadAhead::new(self.clone()),
             pending: vec![root],
@@ -77,9 +80,9 @@ impl Blockstore {
     /// As [`read_file`](Self::read_file), of the root.
     pub async fn file_size(&self, cid: &Cid) -> Result<u64> {
         if cid.codec() == RAW {
-            return self.size(cid).await?.ok_or_else(|| missing(cid, None));
+            return self.size(cid).await?.ok_or_else(|| missing(cid, None::<&Cid>));
         }
-        let block = self.get(cid).await?.ok_or_else(|| missing(cid, None))?;
+        let block = self.get(cid).await?.ok_or_else(|| missing(cid, None::<&Cid>))?;
         Ok(Part::read(cid, &block)?.size)
     }
 }
@@ -93,8 +96,8 @@ struct Reader {
 }
 
 struct Pending {
-    cid: Cid,
-    parent: Option<Arc<Cid>>,
+    cid: LongCid,
+    parent: Option<Arc<LongCid>>,
     /// How many bytes the parent says that it has.
     size: Option<u64>,
     /// Where they begin in the file.
@@ -106,11 +109,11 @@ impl Reader {
     async fn next(&mut self) -> Result<Option<Bytes>> {
         while let Some(next) = self.pending.pop() {
             for pending in self.pending.iter().rev().take(ReadAhead::WINDOW) {
-                self.ahead.start(&pending.cid, Want::Data);
+                if let Some(cid) = usual(&pending.cid) {
+                    self.ahead.start(&cid, Want::Data);
+                }
             }
-            let Answer::Data(block) = self.ahead.read(&next.cid, Want::Data).await? else {
-                return Err(missing(&next.cid, next.parent.as_deref()));
-            };
+            let block = self.read(&next).await?;
             let Part { data, links, size } = Part::read(&next.cid, &block)?;
             next.check(size)?;
             self.expand(&next, data.len() as u64, &links)?;
@@ -122,8 +125,18 @@ impl Reader {
         Ok(None)
     }
 
+    async fn read(&mut self, next: &Pending) -> Result<Bytes> {
+        let Some(cid) = usual(&next.cid) else {
+            return Ok(Bytes::copy_from_slice(next.cid.hash().digest()));
+        };
+        match self.ahead.read(&cid, Want::Data).await? {
+            Answer::Data(block) => Ok(block),
+            Answer::Present | Answer::Missing => Err(missing(&cid, next.parent.as_deref())),
+        }
+    }
+
     /// Puts the links of a part before all that is pending, but for those that hold nothing of the range.
-    fn expand(&mut self, of: &Pending, data: u64, links: &[(Cid, u64)]) -> Result<()> {
+    fn expand(&mut self, of: &Pending, data: u64, links: &[(LongCid, u64)]) -> Result<()> {
         if links.is_empty() {
             return Ok(());
         }

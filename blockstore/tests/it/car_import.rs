@@ -20,7 +20,9 @@ use futures::executor::block_on;
 use futures::future::{Either, join, poll_fn, select};
 use futures::{StreamExt, TryStreamExt, stream};
 
-use crate::car_support::{blocks_of_sizes, car_of, decode, identity_section, memory, section};
+use crate::car_support::{
+    blocks_of_sizes, car_of, car_with_root, decode, identity_section, memory, section, uvarint,
+};
 
 /// Imports from both kinds of source, into a new store each; the answers must be the same.
 async fn import(file: &[u8], options: fn() -> ImportOptions) -> Result<Imported, ImportError> {
@@ -211,6 +213,32 @@ fn identity_cids_are_taken_up_to_the_bytes_that_a_policy_takes_of_them() {
             assert_eq!((error.kind(), error.offset()), (ErrorKind::InvalidInput, Some(offset)));
             let cause = error.cause().to_string();
             assert!(cause.contains(&format!("{len} bytes, more than {most}")), "{cause}");
+        }
+    });
+}
+
+#[test]
+fn a_root_may_be_an_identity_cid_of_128_bytes_and_stands_for_its_links() {
+    block_on(async {
+        let block = blocks_of_sizes([5]).remove(0);
+        let root = |codec: u8, held: &[u8]| {
+            [&[0x01, codec, 0x00][..], &uvarint(held.len() as u64), held].concat()
+        };
+        // A list of a link and 40 bytes of text.
+        let link = [&[0xd8, 42, 0x58, 37, 0][..], &block.cid().to_bytes()].concat();
+        let node = [&[0x82][..], &link, &[0x78, 40], &[b'x'; 40]].concat();
+        for (root, roots) in [
+            (root(0x55, &[7; 65]), vec![]),
+            (root(0x55, &[7; 128]), vec![]),
+            (root(0x71, &node), vec![*block.cid()]),
+        ] {
+            let file = [car_with_root(&root), section(&block)].concat();
+            let imported = import(&file, ImportOptions::new).await.unwrap();
+            assert_eq!((imported.roots, imported.stored.written), (roots, 1));
+        }
+        for root in [root(0x55, &[7; 129]), [&[1, 0x55, 0x1e, 65][..], &[7; 65]].concat()] {
+            let error = import(&car_with_root(&root), ImportOptions::new).await.unwrap_err();
+            assert_eq!((error.kind(), error.offset()), (ErrorKind::InvalidInput, Some(0)));
         }
     });
 }

@@ -96,16 +96,25 @@ pub(crate) fn blocks_of_sizes(sizes: impl IntoIterator<Item = usize>) -> Vec<Blo
 
 /// A CARv1 of these blocks with the first as its root, written by hand.
 pub(crate) fn car_of(blocks: &[Block]) -> Vec<u8> {
+    let root = blocks.first().map(|root| root.cid().to_bytes());
+    let sections = blocks.iter().map(section).collect::<Vec<_>>().concat();
+    [header(root.as_deref()), sections].concat()
+}
+
+/// A CARv1 of no blocks, whose root has these bytes.
+pub(crate) fn car_with_root(root: &[u8]) -> Vec<u8> {
+    header(Some(root))
+}
+
+fn header(root: Option<&[u8]>) -> Vec<u8> {
     let mut header = b"\xa2\x65roots".to_vec();
-    header.push(0x80 | blocks.len().min(1) as u8);
-    for root in blocks.iter().take(1) {
-        let cid = root.cid().to_bytes();
+    header.push(0x80 | u8::from(root.is_some()));
+    if let Some(cid) = root {
         header.extend([0xd8, 42, 0x58, cid.len() as u8 + 1, 0]);
         header.extend(cid);
     }
     header.extend(b"\x67version\x01");
-    let sections = blocks.iter().map(section).collect::<Vec<_>>().concat();
-    [uvarint(header.len() as u64), header, sections].concat()
+    [uvarint(header.len() as u64), header].concat()
 }
 
 /// A block with its CID and its length before it.

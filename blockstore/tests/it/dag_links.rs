@@ -1,8 +1,10 @@
 //! The links of blocks, codec by codec, against nodes that are written by hand.
 
+use cid::CidGeneric;
 use datastore::ErrorKind;
 use datastore_blocks::{
-    Block, Cid, DAG_CBOR, DAG_JSON, DAG_PB, IDENTITY, PbLink, PbNode, RAW, links,
+    Block, Cid, DAG_CBOR, DAG_JSON, DAG_PB, IDENTITY, LongCid, Multihash, PbLink, PbNode, RAW,
+    links,
 };
 use proptest::prelude::*;
 use serde_json::Value;
@@ -18,7 +20,7 @@ fn links_of(codec: u64, data: &[u8]) -> datastore::Result<Vec<Cid>> {
 }
 
 /// A link of dag-cbor: tag 42 around the bytes of the CID after a zero.
-fn cbor_link(cid: &Cid) -> Vec<u8> {
+fn cbor_link<const S: usize>(cid: &CidGeneric<S>) -> Vec<u8> {
     let bytes = cid.to_bytes();
     let mut out = vec![0xd8, 42, 0x58, bytes.len() as u8 + 1, 0];
     out.extend(bytes);
@@ -174,6 +176,46 @@ fn an_identity_cid_has_the_links_of_what_it_holds() {
     let block =
         Block::with_hash(DAG_CBOR, IDENTITY, [vec![0x81], cbor_link(&one)].concat()).unwrap();
     assert_eq!(links(block.cid(), block.data()).unwrap(), [one]);
+}
+
+#[test]
+fn an_identity_link_of_up_to_128_bytes_stands_for_the_links_that_it_holds() {
+    let long =
+        |codec, data: &[u8]| LongCid::new_v1(codec, Multihash::wrap(IDENTITY, data).unwrap());
+    let (one, two) = (cid("one"), cid("two"));
+    // A list of a link and 40 bytes of text.
+    let inner = [vec![0x82], cbor_link(&two), vec![0x78, 40], vec![b'x'; 40]].concat();
+    for len in [65, 128] {
+        let leaf = long(RAW, &vec![7; len]);
+        let node = long(DAG_CBOR, &inner);
+        let cbor = [vec![0x83], cbor_link(&leaf), cbor_link(&one), cbor_link(&node)].concat();
+        assert_eq!(links_of(DAG_CBOR, &cbor).unwrap(), [one, two]);
+        let pb = [link(&node), link(&leaf), link(&one)].concat();
+        assert_eq!(links_of(DAG_PB, &pb).unwrap(), [two, one]);
+        assert_eq!(PbNode::decode(&pb).unwrap_err().kind(), ErrorKind::Corrupt);
+        let decoded = PbNode::decode_long(&pb).unwrap().links;
+        assert_eq!(decoded.iter().map(|link| link.cid).collect::<Vec<_>>()[..2], [node, leaf]);
+    }
+    let unknown = long(0x78, &[7; 65]);
+    let error = links_of(DAG_PB, &link(&unknown)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.to_string().contains(&unknown.to_string()), "{error}");
+    let broken = links_of(DAG_PB, &link(&long(DAG_CBOR, &[0xff; 65]))).unwrap_err();
+    assert_eq!(broken.kind(), ErrorKind::Corrupt);
+}
+
+#[test]
+fn a_link_that_is_longer_than_any_cid_here_is_corrupt() {
+    // More of the identity than anybody takes, and a digest of BLAKE3 that no CID has room for.
+    let identity = [&[1, 0x55, 0, 0x81, 1][..], &[7; 129]].concat();
+    let digest = [&[1, 0x55, 0x1e, 65][..], &[7; 65]].concat();
+    for cid in [identity, digest] {
+        let in_pb = bytes_field(2, &bytes_field(1, &cid));
+        let in_cbor = [&[0xd8, 42, 0x58, cid.len() as u8 + 1, 0][..], &cid].concat();
+        for (codec, block) in [(DAG_PB, in_pb), (DAG_CBOR, in_cbor)] {
+            assert_eq!(links_of(codec, &block).unwrap_err().kind(), ErrorKind::Corrupt);
+        }
+    }
 }
 
 #[test]

@@ -83,9 +83,6 @@ struct Model {
 }
 
 impl Model {
-    fn is_leaf(&self, at: usize) -> bool {
-        self.dag.cid(at).codec() == RAW
-    }
 
     /// What is reached through the nodes that are there.
     fn reached(&self, from: usize, missing: &mut bool) -> BTreeSet<usize> {

@@ -1,7 +1,10 @@
 //! What is read as a file and what is not: nodes of other writers, nodes that lie, blocks that are gone.
 
 use datastore::{DatastoreExt, ErrorKind, Key};
-use datastore_blocks::{AddOptions, Block, Blockstore, Cid, DAG_CBOR, DAG_PB, IDENTITY, RAW};
+use datastore_blocks::{
+    AddOptions, Block, Blockstore, Cid, DAG_CBOR, DAG_PB, GcOptions, IDENTITY, LongCid, Multihash,
+    PinOptions, RAW,
+};
 use futures::StreamExt;
 use proptest::prelude::*;
 
@@ -60,6 +63,28 @@ async fn leaves_of_every_kind_are_read() {
     assert_eq!(read(&store, root.cid()).await.unwrap(), b"identity type raw no size v0");
     assert_eq!(read(&store, identity.cid()).await.unwrap(), b"identity ");
     assert_eq!(store.file_size(identity.cid()).await.unwrap(), 9);
+}
+
+#[tokio::test]
+async fn parts_in_identity_cids_of_up_to_128_bytes_are_read_pinned_exported_and_no_garbage() {
+    let (first, second) = (leaf("first "), content(Some("inline"), 100));
+    let hash = |data: &[u8]| Multihash::wrap(IDENTITY, data).unwrap();
+    let inner = [bytes_field(1, &file_message(&second[..80], Some(80), &[]))].concat();
+    let parts = [LongCid::new_v1(RAW, hash(&second)), LongCid::new_v1(DAG_PB, hash(&inner))];
+    let message = file_message(b"", None, &[6, 100, 80]);
+    let links = [link(first.cid()), link(&parts[0]), link(&parts[1])].concat();
+    let root = Block::new(DAG_PB, [links, bytes_field(1, &message)].concat());
+    let garbage = leaf("garbage");
+    let store = store(&[&first, &root, &garbage]).await;
+    let expected = [first.data(), &second[..], &second[..80]].concat();
+    assert_eq!(read(&store, root.cid()).await.unwrap(), expected);
+    assert_eq!(read_range(&store, root.cid(), 100, 50).await.unwrap(), expected[100..150]);
+
+    store.pins().pin_recursive(root.cid(), PinOptions::new()).await.unwrap();
+    let report = store.collect_garbage(GcOptions::new()).await.unwrap();
+    assert_eq!((report.kept, report.swept), (2, 1));
+    let exported = store.export_car(&[*root.cid()], &mut Vec::new()).await.unwrap();
+    assert_eq!(exported.blocks, 2);
 }
 
 #[tokio::test]

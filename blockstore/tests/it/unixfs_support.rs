@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use cid::CidGeneric;
 use datastore::{MemoryDatastore, Result};
 use datastore_blocks::{AddOptions, Added, Block, Blockstore, Cid, DAG_PB};
 use futures::{Stream, TryStreamExt, stream};
@@ -87,7 +88,7 @@ fn uvarint(mut value: u64) -> Vec<u8> {
 }
 
 /// A link of a dag-pb node, with its field.
-pub(crate) fn link(cid: &Cid) -> Vec<u8> {
+pub(crate) fn link<const S: usize>(cid: &CidGeneric<S>) -> Vec<u8> {
     let parts = [bytes_field(1, &cid.to_bytes()), bytes_field(2, b""), number_field(3, 7)];
     bytes_field(2, &parts.concat())
 }

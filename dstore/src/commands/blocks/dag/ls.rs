@@ -1,5 +1,8 @@
+use std::borrow::Cow;
+use std::fmt::Display;
+
 use clap::Args;
-use datastore_blocks::{Cid, DAG_PB, PbNode, Visit, WalkOptions, Walked, links};
+use datastore_blocks::{Cid, DAG_PB, PbLink, PbNode, Visit, WalkOptions, Walked, links};
 use futures::TryStreamExt;
 use serde_json::json;
 
@@ -70,24 +73,34 @@ impl Ls {
 }
 
 fn write_links(out: &mut Output, cid: &Cid, data: &[u8], long: bool) -> Result<()> {
+    // Corrupt blocks and unknown codecs are told as everywhere.
     let all = links(cid, data)?;
-    let named = if cid.codec() == DAG_PB { PbNode::decode(data)?.links } else { Vec::new() };
-    for (position, link) in all.iter().enumerate() {
-        let named = named.get(position);
-        let name = named.and_then(|link| link.name).map(String::from_utf8_lossy);
-        let tsize = named.and_then(|link| link.tsize);
-        if out.is_json() {
-            out.object(&json!({ "cid": link.to_string(), "name": name, "tsize": tsize }))?;
-        } else if long {
-            let size = tsize.map_or_else(|| "-".to_owned(), |size| size.to_string());
-            let name = name.unwrap_or_default();
-            let line = format!("{size:>10}  {link}  {}", name.escape_debug());
-            out.line(line.trim_end())?;
-        } else {
-            out.line(link)?;
-        }
+    if cid.codec() == DAG_PB {
+        let named = PbNode::decode_long(data)?.links;
+        return named.iter().try_for_each(|PbLink { cid, name, tsize }| {
+            write_link(out, cid, name.map(String::from_utf8_lossy), *tsize, long)
+        });
     }
-    Ok(())
+    all.iter().try_for_each(|link| write_link(out, link, None, None, long))
+}
+
+fn write_link(
+    out: &mut Output,
+    link: &impl Display,
+    name: Option<Cow<'_, str>>,
+    tsize: Option<u64>,
+    long: bool,
+) -> Result<()> {
+    if out.is_json() {
+        out.object(&json!({ "cid": link.to_string(), "name": name, "tsize": tsize }))
+    } else if long {
+        let size = tsize.map_or_else(|| "-".to_owned(), |size| size.to_string());
+        let name = name.unwrap_or_default();
+        let line = format!("{size:>10}  {link}  {}", name.escape_debug());
+        out.line(line.trim_end())
+    } else {
+        out.line(link)
+    }
 }
 
 fn write_visit(out: &mut Output, visit: &Visit, long: bool) -> Result<()> {
