@@ -1,6 +1,7 @@
 //! The hash functions of multihashes: codes of the multicodec table, and their digests.
 
 use sha2::Digest;
+use shake::{ExtendableOutput, Shake128, Shake256, Update};
 
 /// SHA2-256, the hash of almost every block.
 pub const SHA2_256: u64 = 0x12;
@@ -44,6 +45,8 @@ pub(crate) fn digest(code: u64, data: &[u8]) -> Option<Sum> {
         0x15 => Sum::of(&sha3::Sha3_384::digest(data)),
         0x16 => Sum::of(&sha3::Sha3_256::digest(data)),
         0x17 => Sum::of(&sha3::Sha3_224::digest(data)),
+        0x18 => shake::<Shake128>(data),
+        0x19 => shake::<Shake256>(data),
         0x1a => Sum::of(&sha3::Keccak224::digest(data)),
         0x1b => Sum::of(&sha3::Keccak256::digest(data)),
         0x1c => Sum::of(&sha3::Keccak384::digest(data)),
@@ -70,17 +73,27 @@ pub(crate) fn digest(code: u64, data: &[u8]) -> Option<Sum> {
     })
 }
 
+fn shake<H: ExtendableOutput + Update + Default>(data: &[u8]) -> Sum {
+    let (mut hasher, mut bytes) = (H::default(), [0; MAX_DIGEST_LEN]);
+    hasher.update(data);
+    hasher.finalize_xof_into(&mut bytes);
+    Sum { bytes, len: bytes.len() }
+}
+
 /// The length of digests that a function makes where nobody asks for another, in bytes.
 pub(crate) fn usual_len(code: u64) -> Option<usize> {
-    // Of arbitrary length, and by convention of 32 bytes.
-    if code == 0x1e { Some(32) } else { digest(code, b"").map(|sum| sum.len) }
+    match code {
+        // Of arbitrary length, and by convention of 32 bytes; SHAKE-256 of 64.
+        0x18 | 0x1e => Some(32),
+        _ => digest(code, b"").map(|sum| sum.len),
+    }
 }
 
 /// The codes that this crate computes digests for, the identity not among them.
 pub(crate) fn functions() -> impl Iterator<Item = u64> {
     [0x11, SHA2_256, 0x13, 0x20, 0x56, 0x1013, 0x1014, 0x1015]
         .into_iter()
-        .chain(0x14..=0x17)
+        .chain(0x14..=0x19)
         .chain(0x1a..=0x1e)
         .chain(0xb201..=0xb260)
 }

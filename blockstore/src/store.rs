@@ -194,7 +194,7 @@ impl Blockstore {
     pub(crate) fn unverified(&self, cid: &Cid, error: Error) -> Error {
         let error = match error.kind() {
             ErrorKind::Unsupported => {
-                let message = format!("{cid}: {error}; it is read if reads are not verified");
+                let message = format!("{cid} cannot be verified: {error}");
                 Error::new(ErrorKind::Unsupported, message)
             }
             _ => Error::new(ErrorKind::Corrupt, error.to_string()),

@@ -83,7 +83,6 @@ struct Model {
 }
 
 impl Model {
-
     /// What is reached through the nodes that are there.
     fn reached(&self, from: usize, missing: &mut bool) -> BTreeSet<usize> {
         let (mut reached, mut next) = (BTreeSet::new(), vec![from]);

@@ -46,6 +46,8 @@ const HASHES: Names = &[
     ("sha3-256", 0x16),
     ("sha3-384", 0x15),
     ("sha3-512", 0x14),
+    ("shake-128", 0x18),
+    ("shake-256", 0x19),
     ("keccak-256", 0x1b),
     ("keccak-512", 0x1d),
     ("dbl-sha2-256", 0x56),

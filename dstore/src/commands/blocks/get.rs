@@ -2,6 +2,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use datastore::ErrorKind;
 use datastore_blocks::Cid;
 use serde_json::json;
 
@@ -42,7 +43,7 @@ impl Get {
         let Self { store, cid, output, range } = self;
         let blocks = kept.open_to_read(&store, context).await?;
         let found = match range {
-            None => blocks.get(&cid).await?,
+            None => blocks.get(&cid).await.map_err(unverified)?,
             Some(ByteRange { offset, len }) => blocks.get_range(&cid, offset, len).await?,
         };
         let data = found.ok_or_else(|| cid::missing(&cid))?;
@@ -68,4 +69,10 @@ impl Get {
         }
         Ok(Exit::Done)
     }
+}
+
+fn unverified(error: datastore::Error) -> Failure {
+    let unknown_hash = error.kind() == ErrorKind::Unsupported;
+    let failure = Failure::from(error);
+    if unknown_hash { failure.hint("`--range 0..` writes it without hashing it") } else { failure }
 }
