@@ -119,10 +119,13 @@ impl Pins {
     ///
     /// Unless the CID is pinned itself, direct pins are listed, and then recursive ones walked one after
     /// another, until one is found that keeps the block, by any codec: all of them where there is none.
-    /// Missing blocks are passed over.
+    /// Missing blocks are passed over. A pin that cannot be walked to its end does not hide another that keeps
+    /// the block.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] for a row that names no CID; those of [`Blockstore::walk_with`].
+    /// [`ErrorKind::Corrupt`] or [`ErrorKind::Unsupported`] if no pin was found that keeps the block and one, which
+    /// is named, cannot be walked to its end, so that it may; [`ErrorKind::Corrupt`] for a row that names no CID;
+    /// those of the datastore.
     pub async fn pinned_by(&self, cid: &Cid) -> Result<Option<PinnedBy>> {
         match self.mode(cid).await? {
             Some(PinMode::Recursive) => return Ok(Some(PinnedBy::Recursive)),
@@ -137,17 +140,32 @@ impl Pins {
             }
         }
         let mut rows = store.query_keys(Query::descendants(PinMode::Recursive.home()?));
+        let mut unknown = None;
         while let Some(key) = rows.try_next().await? {
             let (root, _) = row::parse(&key)?;
-            let options = WalkOptions::new().skip_missing(true).read_leaves(false);
-            let mut walk = std::pin::pin!(self.blocks.walk_with([root], options));
-            while let Some(visit) = walk.try_next().await? {
-                if visit.cid.hash() == cid.hash() {
-                    return Ok(Some(PinnedBy::Indirect(root)));
+            match self.reaches(&root, cid).await {
+                Ok(true) => return Ok(Some(PinnedBy::Indirect(root))),
+                Ok(false) => {}
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Unsupported) =>
+                {
+                    unknown.get_or_insert_with(|| not_walked(&root, error));
                 }
+                Err(error) => return Err(error),
             }
         }
-        Ok(None)
+        unknown.map_or(Ok(None), Err)
+    }
+
+    async fn reaches(&self, root: &Cid, cid: &Cid) -> Result<bool> {
+        let options = WalkOptions::new().skip_missing(true).read_leaves(false);
+        let mut walk = self.blocks.walk_with([*root], options);
+        while let Some(visit) = walk.try_next().await? {
+            if visit.cid.hash() == cid.hash() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn pin(&self, cid: &Cid, mode: PinMode, options: PinOptions) -> Result<()> {
@@ -243,6 +261,11 @@ impl Pins {
         let durability = self.blocks.inner.options.durability;
         self.blocks.inner.store.commit(Batch { ops, durability, ..Batch::new() }).await
     }
+}
+
+fn not_walked(root: &Cid, error: Error) -> Error {
+    let message = format!("what the pin of {root} reaches is not known");
+    Error::new(error.kind(), message).with_source(error)
 }
 
 fn refused(message: String) -> Error {

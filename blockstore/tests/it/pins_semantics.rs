@@ -159,6 +159,29 @@ async fn a_block_is_pinned_indirectly_by_the_root_that_reaches_it() {
 }
 
 #[tokio::test]
+async fn a_pin_that_cannot_be_walked_hides_no_other_and_is_named_if_there_is_none() {
+    let blocks = empty().await;
+    let family = family();
+    let foreign: Vec<Block> =
+        ["one", "two", "three"].map(|git| Block::new(0x78, git.to_owned())).to_vec();
+    let lonely = Block::new(RAW, "lonely");
+    blocks.put_batch(family.to_vec()).await.unwrap();
+    blocks.put_batch([&foreign[..], std::slice::from_ref(&lonely)].concat()).await.unwrap();
+    let pins = blocks.pins();
+    for root in &foreign {
+        pins.pin_recursive(root.cid(), PinOptions::new().check(false)).await.unwrap();
+    }
+    let error = pins.pinned_by(lonely.cid()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    let text = error.to_string();
+    assert!(foreign.iter().any(|root| text.contains(&root.cid().to_string())), "{text}");
+    // Wherever its row lies among theirs.
+    pins.pin_recursive(family[0].cid(), PinOptions::new()).await.unwrap();
+    let by = pins.pinned_by(family[2].cid()).await.unwrap();
+    assert_eq!(by, Some(PinnedBy::Indirect(*family[0].cid())));
+}
+
+#[tokio::test]
 async fn an_identity_cid_can_be_pinned_and_reaches_what_it_links() {
     let blocks = empty().await;
     let leaf = node(RAW, "leaf", &[]);

@@ -106,6 +106,32 @@ fn nothing_goes_while_a_pinned_block_is_missing() {
 }
 
 #[test]
+fn a_pin_that_cannot_be_walked_leaves_a_block_of_unknown_state() {
+    let place = Place::new();
+    let put = |more: &[&str], data: &[u8]| {
+        let put = ["blocks", "put", STORE].into_iter().chain(more.iter().copied());
+        place.feed(put, data).ok().text().trim_end().to_owned()
+    };
+    let (innocent, kept) = (put(&[], b"innocent"), put(&[], b"kept"));
+    let foreign = put(&["--codec", "git-raw"], b"a git object");
+    place.ok(["blocks", "pin", "add", STORE, &foreign, "--no-check"]);
+    place.ok(["blocks", "pin", "add", STORE, &kept]);
+
+    let stat = place.run(["blocks", "stat", STORE, &innocent]);
+    assert_eq!(stat.code, Some(0), "{stat:?}");
+    assert!(stat.text().contains("  size    8 B\n  codec   raw\n"), "{stat:?}");
+    assert!(stat.text().ends_with("  pinned  unknown\n"), "{stat:?}");
+    assert!(stat.err.starts_with("warning: ") && stat.err.contains(&foreign), "{stat:?}");
+    let stat = place.run(["blocks", "stat", STORE, &innocent, "--json"]);
+    assert_eq!((stat.code, &stat.objects()[0]["pinned"]), (Some(0), &json!("unknown")));
+    assert!(place.ok(["blocks", "stat", STORE, &kept]).ends_with("  pinned  recursive\n"));
+
+    let rm = ["blocks", "rm", STORE, &innocent];
+    place.run(rm).fails(2, &["nothing was removed", &foreign, "--force"]);
+    place.ok(rm.into_iter().chain(["--force"]));
+}
+
+#[test]
 fn nothing_goes_while_a_pinned_leaf_is_missing() {
     let place = Place::new();
     let (one, _) = (add(&place, "one"), add(&place, "two"));

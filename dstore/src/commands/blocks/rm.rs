@@ -56,7 +56,7 @@ async fn refuse_what_is_pinned(blocks: &Blockstore, cids: &[Cid]) -> Result<()> 
     let pins = blocks.pins();
     let mut rows = pin!(pins.list(None));
     let mut roots = Vec::new();
-    while let Some(row) = rows.try_next().await? {
+    while let Some(row) = rows.try_next().await.map_err(unknown)? {
         match row {
             PinRow::Pin(pin) => {
                 if let Some(cid) = wanted.get(pin.cid.hash()) {
@@ -66,13 +66,13 @@ async fn refuse_what_is_pinned(blocks: &Blockstore, cids: &[Cid]) -> Result<()> 
                     roots.push(pin.cid);
                 }
             }
-            PinRow::Damaged { error, .. } => return Err(error.into()),
+            PinRow::Damaged { error, .. } => return Err(unknown(error)),
             _ => {}
         }
     }
     let options = WalkOptions::new().read_leaves(false).skip_missing(true);
     let mut walk = blocks.walk_with(roots, options);
-    while let Some(Visit { cid, parent, .. }) = walk.try_next().await? {
+    while let Some(Visit { cid, parent, .. }) = walk.try_next().await.map_err(unknown)? {
         if let Some(found) = wanted.get(cid.hash()) {
             let through = parent.map(|parent| format!(" through {parent}")).unwrap_or_default();
             return Err(pinned(format!("{found} is kept by a pin{through}")));
@@ -82,7 +82,15 @@ async fn refuse_what_is_pinned(blocks: &Blockstore, cids: &[Cid]) -> Result<()> 
 }
 
 fn pinned(message: String) -> Failure {
-    Failure::new(Exit::Conflict, format!("{message}: nothing was removed")).hint(
-        "`dstore blocks pin rm` takes the pin away; --force removes the block whatever pins say",
-    )
+    Failure::new(Exit::Conflict, format!("{message}: nothing was removed"))
+        .hint(format!("`dstore blocks pin rm` takes the pin away; {FORCE}"))
 }
+
+/// What the pins reach is not known.
+fn unknown(error: datastore::Error) -> Failure {
+    Failure::from(error)
+        .during("it is not known which blocks are pinned: nothing was removed")
+        .hint(FORCE)
+}
+
+const FORCE: &str = "--force removes the block whatever pins say";

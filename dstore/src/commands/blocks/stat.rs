@@ -1,4 +1,7 @@
+use std::error::Error as _;
+
 use clap::Args;
+use datastore::ErrorKind;
 use datastore_blocks::{Cid, PinnedBy};
 use serde_json::json;
 
@@ -15,7 +18,9 @@ use crate::store_arg::StoreArg;
   dstore blocks stat fjall:data CID
   dstore blocks stat fjall:data CID --json    {\"cid\",\"size\",\"codec\",\"hash\",\"pinned\",\"through\"}
 
-A block that is not pinned itself is looked for below every recursive pin: that may take a while.
+A block that is not pinned itself is looked for below every recursive pin: that may take a while. Where one of \
+them cannot be walked to its end and no other keeps the block, it is `unknown` whether it is pinned: a warning \
+names the pin.
 Exit code 1 if there is no such block.")]
 pub(super) struct Stat {
     /// URL of the store
@@ -30,12 +35,17 @@ impl Stat {
         let Self { store, cid } = self;
         let blocks = kept.open_to_read(&store, context).await?;
         let size = blocks.size(&cid).await?.ok_or_else(|| cid::missing(&cid))?;
-        let pinned = blocks.pins().pinned_by(&cid).await?;
-        let (mode, through) = match pinned {
-            None => (None, None),
-            Some(PinnedBy::Recursive) => (Some("recursive"), None),
-            Some(PinnedBy::Direct) => (Some("direct"), None),
-            Some(PinnedBy::Indirect(root)) => (Some("indirect"), Some(root.to_string())),
+        let (mode, through) = match blocks.pins().pinned_by(&cid).await {
+            Ok(None) => (None, None),
+            Ok(Some(PinnedBy::Recursive)) => (Some("recursive"), None),
+            Ok(Some(PinnedBy::Direct)) => (Some("direct"), None),
+            Ok(Some(PinnedBy::Indirect(root))) => (Some("indirect"), Some(root.to_string())),
+            Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Unsupported) => {
+                let because = error.source().map(ToString::to_string).unwrap_or_default();
+                tracing::warn!(because, "it is not known whether the block is pinned: {error}");
+                (Some("unknown"), None)
+            }
+            Err(error) => return Err(error.into()),
         };
         let codec = codes::codec_name(cid.codec());
         let hash = codes::hash_name(cid.hash().code());
