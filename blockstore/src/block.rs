@@ -96,7 +96,8 @@ pub fn verify(cid: &Cid, data: &[u8]) -> Result<()> {
     if matches { Ok(()) } else { Err(mismatch(cid, data)) }
 }
 
-/// The multihash of `data`, with a digest of `len` bytes where the function's usual is not meant.
+/// The multihash of `data`, with a digest of `len` bytes where the function's usual is not meant, or of all
+/// that the function makes, if that is fewer.
 fn multihash_of(code: u64, data: &[u8], len: Option<usize>) -> Result<Multihash<MAX_DIGEST_LEN>> {
     let too_long = |_| {
         let (len, most) = (data.len(), MAX_DIGEST_LEN);
@@ -108,7 +109,8 @@ fn multihash_of(code: u64, data: &[u8], len: Option<usize>) -> Result<Multihash<
     }
     let sum = hashes::digest(code, data).ok_or_else(|| unknown(code))?;
     let len = len.or_else(|| hashes::usual_len(code)).unwrap_or(MAX_DIGEST_LEN);
-    Multihash::wrap(code, sum.as_bytes().get(..len).unwrap_or_default()).map_err(too_long)
+    let whole = sum.as_bytes();
+    Multihash::wrap(code, whole.get(..len).unwrap_or(whole)).map_err(too_long)
 }
 
 fn unknown(code: u64) -> Error {
@@ -118,7 +120,9 @@ fn unknown(code: u64) -> Error {
 
 fn mismatch(cid: &Cid, data: &[u8]) -> Error {
     let expected = cid.hash();
-    let found = multihash_of(expected.code(), data, Some(expected.digest().len()));
+    // A digest of no bytes says nothing.
+    let len = Some(expected.digest().len()).filter(|len| *len > 0);
+    let found = multihash_of(expected.code(), data, len);
     let found = found.map(|found| {
         let codec = if cid.codec() == 0 { codecs::RAW } else { cid.codec() };
         (hex(found.digest()), Cid::new_v1(codec, found))

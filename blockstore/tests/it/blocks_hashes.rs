@@ -76,9 +76,16 @@ fn digests_that_are_cut_verify_and_those_that_are_too_long_do_not() {
         }
         // BLAKE3 and SHAKE go on as long as anybody asks.
         if digest.len() < 64 && ![0x18, 0x1e].contains(&code) {
-            let longer = Multihash::wrap(code, &[&digest[..], &[0]].concat()).unwrap();
-            let block = Block::unverified(Cid::new_v1(RAW, longer), "abc");
-            assert_eq!(block.verify().unwrap_err().kind(), ErrorKind::InvalidInput, "{function}");
+            for wrong in [[&digest[..], &[0]].concat(), Vec::new()] {
+                let wrong = Multihash::wrap(code, &wrong).unwrap();
+                let block = Block::unverified(Cid::new_v1(RAW, wrong), "abc");
+                let error = block.verify().unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::InvalidInput, "{function}");
+                // The whole digest that was found, and its CID.
+                let found = Cid::new_v1(RAW, Multihash::wrap(code, &digest).unwrap());
+                let found = format!("has the digest {} ({found}), not ", HEXLOWER.encode(&digest));
+                assert!(error.to_string().contains(&found), "{error}");
+            }
         }
     }
 }
