@@ -4,6 +4,7 @@ use futures::stream::{self, BoxStream, Peekable};
 use futures::{Stream, StreamExt};
 
 use crate::codecs::RAW;
+use crate::hashes::IDENTITY;
 use crate::layout::{self, CODECS};
 use crate::store::Hash;
 use crate::{Block, Blockstore, verify};
@@ -31,8 +32,9 @@ impl Blockstore {
     /// All blocks, in the order of their keys, page by page as datastores list.
     ///
     /// Where codecs are kept, a block has a CID for each codec that it was put under; else, and if
-    /// none was kept, one with the codec raw. Keys that are no block's are passed over. A block that is
-    /// there from beginning to end is listed; one that comes or goes meanwhile may be.
+    /// none was kept, one with the codec raw. Keys that are no block's are passed over, and so are identity CIDs
+    /// that somebody else stored. A block that is there from beginning to end is listed; one that comes or goes
+    /// meanwhile may be.
     ///
     /// # Errors
     /// An item is an error of the datastore, and then the last one.
@@ -92,6 +94,9 @@ impl Blockstore {
                     Err(error) => return Some((Err(error), (entries, codecs))),
                 };
                 let Some(hash) = layout.multihash(entry.key()) else { continue };
+                if hash.code() == IDENTITY {
+                    continue;
+                }
                 let kept = match &mut codecs {
                     Some(codecs) => codecs_of(&hash, entry.key(), codecs).await,
                     None => Ok(Vec::new()),

@@ -131,6 +131,21 @@ async fn listings_are_those_of_js_but_for_identities() {
 }
 
 #[tokio::test]
+async fn rows_of_identities_that_go_and_js_stored_are_not_listed() {
+    let js = fixture("js/blocks.json");
+    let store = counted();
+    let rows = rows_of(&js["datastore_adapter"]["rows"]);
+    assert!(rows.keys().any(|key| key.starts_with("/AA")));
+    for (key, value) in &rows {
+        store.put(&Key::new(key).unwrap(), value.clone()).await.unwrap();
+    }
+    let blocks = BlockstoreOptions::new().prefix(None).open(store).await.unwrap();
+    assert_eq!(listed(&blocks).await.len(), 17);
+    let all: Vec<Block> = blocks.get_all().try_collect().await.unwrap();
+    assert_eq!(all.len(), 17);
+}
+
+#[tokio::test]
 async fn rows_of_js_are_verified_each_by_its_own_hash_function() {
     let js = fixture("js/blocks.json");
     let store = counted();
