@@ -152,6 +152,33 @@ fn files_that_cannot_be_read_are_6_and_leave_no_store() {
 }
 
 #[test]
+fn a_name_that_is_too_long_is_refused_before_anything_is_read() {
+    let place = Place::new();
+    place.write("one", "1");
+    let name = "x".repeat(256);
+    place.run(["blocks", "add", STORE, "one", "--name", &name]).fails(2, &["255"]);
+    place.run(["blocks", "import", STORE, "one", "--pin", "--name", &name]).fails(2, &["255"]);
+    assert_eq!(place.names(), ["one"]);
+    place.ok(["blocks", "add", STORE, "one", "--name", &name[1..]]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_whose_name_is_no_utf8_is_pinned_under_as_much_of_it_as_a_pin_may_have() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    let place = Place::new();
+    // A byte, and then 100 that stand for three each.
+    let name = [&b"a"[..], &[0xff; 100]].concat();
+    std::fs::write(place.path("").join(OsStr::from_bytes(&name)), "1").unwrap();
+    let add = ["blocks", "add", STORE].map(OsStr::new);
+    place.run(add.into_iter().chain([OsStr::from_bytes(&name)])).ok();
+    let pins = place.run(["blocks", "pin", "ls", STORE, "--json"]).ok().objects();
+    assert_eq!(pins[0]["name"], format!("a{}", "\u{fffd}".repeat(84)));
+}
+
+#[test]
 fn what_is_no_file_is_refused() {
     let place = Place::new();
     // An empty directory of UnixFS, as `ipfs` has always printed it.

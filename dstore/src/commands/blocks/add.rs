@@ -2,12 +2,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use datastore::Copied;
-use datastore_blocks::{AddOptions, Added, Blockstore, PinOptions, Policy};
+use datastore_blocks::{AddOptions, Added, Blockstore, PinOptions, Pins, Policy};
 use futures::TryStreamExt;
 use serde_json::json;
 
-use super::Context;
 use super::kept::Kept;
+use super::{Context, pin};
 use crate::byte_size::ByteSize;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
@@ -26,7 +26,7 @@ use crate::store_arg::StoreArg;
 UnixFS in chunks of 256 KiB and a balanced tree of 174 links a node, as `ipfs add` does by default, of a file of \
 any size in bounded memory: CIDv0, or with --cid-version 1 CIDv1 with raw leaves. Another --chunk-size gives \
 another CID.
-What was added is pinned, recursively, as `ipfs add` does, under the name of the file; with --no-pin it goes with \
+What was added is pinned, recursively, as `ipfs add` does, under the name of the file, up to 255 bytes of it; with --no-pin it goes with \
 the next `dstore blocks gc`. It is durable when its CID is printed.")]
 pub(super) struct Add {
     /// URL of the store; created if it is not there
@@ -44,7 +44,7 @@ pub(super) struct Add {
     #[arg(long)]
     no_pin: bool,
     /// What you call the pins, rather than by the names of the files
-    #[arg(long, conflicts_with = "no_pin")]
+    #[arg(long, conflicts_with = "no_pin", value_parser = pin::name)]
     name: Option<String>,
 }
 
@@ -62,7 +62,7 @@ impl Add {
             let hold = blocks.hold();
             let added = add(&blocks, file, source, options.clone()).await?;
             if !no_pin {
-                pin(&blocks, file, &added, name.as_deref()).await?;
+                pin_file(&blocks, file, &added, name.as_deref()).await?;
             }
             drop(hold);
             blocks.sync().await?;
@@ -113,13 +113,26 @@ async fn add(
     })
 }
 
-async fn pin(blocks: &Blockstore, file: &Path, added: &Added, name: Option<&str>) -> Result<()> {
-    let of_file = || match file.file_name() {
-        Some(name) if file != Path::new("-") => name.to_string_lossy().into_owned(),
-        _ => String::new(),
-    };
-    let name = name.map_or_else(of_file, str::to_owned);
+async fn pin_file(
+    blocks: &Blockstore,
+    file: &Path,
+    added: &Added,
+    name: Option<&str>,
+) -> Result<()> {
+    let name = name.map_or_else(|| name_of(file), str::to_owned);
     // What was just stored is there: no walk through it.
     let options = PinOptions::new().name(name).check(false);
     Ok(blocks.pins().pin_recursive(&added.cid, options).await?)
+}
+
+/// What a pin of a file is called: its name, as much of it as a pin may have. Where it is not UTF-8, it gets
+/// longer by what stands for that.
+fn name_of(file: &Path) -> String {
+    let mut name = match file.file_name() {
+        Some(name) if file != Path::new("-") => name.to_string_lossy().into_owned(),
+        _ => String::new(),
+    };
+    let len = (0..=Pins::MAX_NAME_LEN).rev().find(|len| name.is_char_boundary(*len));
+    name.truncate(len.unwrap_or_default());
+    name
 }

@@ -7,8 +7,8 @@ use datastore_blocks::{Blockstore, Cid, ImportError, ImportOptions, Imported, Pi
 use serde_json::json;
 use tokio::sync::oneshot;
 
-use super::Context;
 use super::kept::Kept;
+use super::{Context, pin};
 use crate::byte_size::ByteSize;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
@@ -42,7 +42,7 @@ pub(super) struct Import {
     #[arg(long)]
     pin: bool,
     /// What you call the pins
-    #[arg(long, requires = "pin", default_value = "")]
+    #[arg(long, requires = "pin", default_value = "", value_parser = pin::name)]
     name: String,
     /// Take a file that was filled up with zeros
     #[arg(long)]

@@ -24,7 +24,7 @@ pub(super) struct Add {
     #[arg(required = true, value_parser = cid::parse)]
     cids: Vec<Cid>,
     /// What you call it
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", value_parser = super::name)]
     name: String,
     /// The block alone
     #[arg(long)]

@@ -5,6 +5,7 @@ mod ls;
 mod rm;
 
 use clap::{Args, Subcommand};
+use datastore_blocks::Pins;
 
 use super::kept::Kept;
 use super::{Context, cid};
@@ -39,6 +40,16 @@ impl Pin {
             Command::Rm(rm) => rm.run(kept, context).await,
             Command::Ls(ls) => ls.run(kept, context).await,
         }
+    }
+}
+
+/// Reads a name of pins: before anything is read or stored, since it may be too long.
+pub(super) fn name(text: &str) -> Result<String, String> {
+    let (len, most) = (text.len(), Pins::MAX_NAME_LEN);
+    if len > most {
+        Err(format!("it has {len} bytes; {most} at most"))
+    } else {
+        Ok(text.to_owned())
     }
 }
 
