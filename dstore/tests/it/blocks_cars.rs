@@ -4,6 +4,7 @@ use std::io::Read;
 use std::process::Stdio;
 
 use data_encoding::HEXLOWER;
+use datastore_blocks::{CarDecoder, CarEvent, Cid};
 use serde_json::{Value, json};
 
 use crate::blocks_files::content;
@@ -150,6 +151,62 @@ fn an_export_of_everything_has_every_block_and_the_pinned_roots() {
     let list = |url| place.ok(["blocks", "ls", url, "--long", "--keep-codecs"]);
     assert_eq!(list(STORE), list("fjall:again"));
     place.run(["blocks", "export", STORE]).fails(2, &["ROOTS"]);
+}
+
+/// The CIDs of the sections of a CARv1, as they stand in it.
+fn sections(car: &[u8]) -> Vec<String> {
+    let mut decoder = CarDecoder::new();
+    let (mut input, mut cids) = (car, Vec::new());
+    while let Some(event) = decoder.decode(&mut input).unwrap() {
+        if let CarEvent::Block(found) = event {
+            found.block.verify().unwrap();
+            cids.push(found.block.cid().to_string());
+        }
+    }
+    decoder.finish().unwrap();
+    cids
+}
+
+#[test]
+fn an_export_of_everything_has_roots_under_the_cids_that_the_header_names() {
+    let place = Place::new();
+    // Two leaves and a root of dag-pb, which listings call raw.
+    let root = place.feed(["blocks", "add", STORE, "-"], &content("root", 300_000)).ok().text();
+    let root = root.trim_end();
+    let pins = place.ok(["blocks", "pin", "ls", STORE]);
+    let pinned = pins.split(' ').next().unwrap();
+    let raw = place.ok(["blocks", "ls", STORE]);
+    let raw: Vec<&str> = raw.lines().filter(|cid| !cid.is_empty()).collect();
+    let export = |more: &[&str]| {
+        let export = ["blocks", "export", STORE, "--all"].into_iter().chain(more.iter().copied());
+        sections(&place.run(export).ok().out)
+    };
+    let expected = |cids: &[&str]| {
+        let is_root = |listed: &str| {
+            let hash = |cid: &str| *cid.parse::<Cid>().unwrap().hash();
+            hash(listed) == hash(root)
+        };
+        let mut expected = Vec::new();
+        for listed in &raw {
+            if is_root(listed) {
+                expected.extend(cids.iter().map(ToString::to_string));
+            } else {
+                expected.push(listed.to_string());
+            }
+        }
+        expected
+    };
+    assert_eq!(export(&[]), expected(&[pinned]));
+    assert_eq!(export(&[root]), expected(&[root]));
+    // Pinned under two codecs, it is there under both, once.
+    let as_raw = raw.iter().find(|cid| expected(&[]).iter().all(|other| other != *cid)).unwrap();
+    place.ok(["blocks", "pin", "add", STORE, as_raw]);
+    let mut both = export(&[]);
+    assert_eq!(both.len(), raw.len() + 1);
+    both.dedup();
+    assert!(both.len() == raw.len() + 1 && both.contains(&pinned.to_owned()), "{both:?}");
+    assert!(both.contains(&(*as_raw).to_owned()), "{both:?}");
+    assert_eq!(export(&[]), both);
 }
 
 #[test]

@@ -1,13 +1,17 @@
+use std::collections::HashMap;
 use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 
 use clap::Args;
 use datastore::Copied;
-use datastore_blocks::{Block, Blockstore, CarV2Writer, CarWriter, Cid, Exported, PinMode, PinRow};
+use datastore_blocks::{
+    Block, Blockstore, CarV2Writer, CarWriter, Cid, Exported, MAX_DIGEST_LEN, Multihash, PinMode,
+    PinRow,
+};
 use futures::io::AllowStdIo;
 use futures::stream::BoxStream;
-use futures::{StreamExt, TryStreamExt};
+use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::json;
 
 use super::kept::Kept;
@@ -31,7 +35,7 @@ use crate::store_arg::StoreArg;
 
 The same roots give the same bytes from every store: a block before what it links, each once. With --all the \
 blocks come in the order of `dstore blocks ls`, and with its CIDs; the roots in the header are those that are \
-named, or else what is pinned recursively.
+named, or else what is pinned recursively, and their blocks come with the CIDs that they have there.
 It reads a frozen view, where the store has one, in bounded memory (the index of --v2 is held until the end), and \
 hashes every block. With -o the file appears once it is whole.
 Exit code 1 if a block is missing, 4 if one is damaged.")]
@@ -64,7 +68,10 @@ impl Export {
         if all && roots.is_empty() {
             roots = pinned(&blocks).await?;
         }
-        let stream = if all { blocks.get_all().boxed() } else { blocks.dag_blocks(&roots) };
+        let stream = match all {
+            true => under_roots(blocks.get_all().boxed(), &roots, kept.keeps_codecs()),
+            false => blocks.dag_blocks(&roots),
+        };
         let Some(path) = output else {
             let (sink, failed) = Sink::new(&mut context.out);
             let stream = watched(stream, Progress::beside_output("exporting"));
@@ -106,6 +113,31 @@ async fn pinned(blocks: &Blockstore) -> Result<Vec<Cid>> {
         }
     }
     Ok(roots)
+}
+
+/// The blocks of roots under their CIDs there, so that who reads the file finds them: once for each, before what
+/// else they are listed under. Where codecs are not kept, that says nothing, and goes.
+fn under_roots<'b>(blocks: Blocks<'b>, roots: &[Cid], keeps_codecs: bool) -> Blocks<'b> {
+    let mut named: HashMap<Multihash<MAX_DIGEST_LEN>, Vec<Cid>> = HashMap::new();
+    for root in roots {
+        let cids = named.entry(*root.hash()).or_default();
+        if !cids.contains(root) {
+            cids.push(*root);
+        }
+    }
+    let mut last = None;
+    let placed = blocks.map_ok(move |block| {
+        let hash = *block.cid().hash();
+        let is_first = last.replace(hash) != Some(hash);
+        let Some(cids) = named.get(&hash) else { return vec![Ok(block)] };
+        let under = |cid: &Cid| Ok(Block::unverified(*cid, block.data().clone()));
+        let mut placed: Vec<_> = cids.iter().filter(|_| is_first).map(under).collect();
+        if keeps_codecs && cids.iter().all(|cid| cid.codec() != block.cid().codec()) {
+            placed.push(Ok(block));
+        }
+        placed
+    });
+    placed.map_ok(stream::iter).try_flatten().boxed()
 }
 
 type Blocks<'b> = BoxStream<'b, datastore::Result<Block>>;

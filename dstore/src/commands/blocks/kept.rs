@@ -68,6 +68,11 @@ impl Kept {
         Ok(self.options().open(store).await?)
     }
 
+    /// Whether the codec of each is kept.
+    pub(super) fn keeps_codecs(&self) -> bool {
+        self.keep_codecs
+    }
+
     /// How they are opened where there is more to say.
     pub(super) fn options(&self) -> BlockstoreOptions {
         let Self { prefix: Prefix(prefix), keep_codecs } = self;
