@@ -32,7 +32,7 @@ pub(super) struct Marker<'r> {
     /// Nodes that are being read, in order.
     reading: VecDeque<Node>,
     /// Blocks that are not there, or whose links cannot be known, and why.
-    stuck: Vec<(Node, String)>,
+    stuck: Vec<(Node, Error)>,
     page: Page,
     /// How many were committed.
     pages: u64,
@@ -137,7 +137,7 @@ impl<'r> Marker<'r> {
                     row.push(todo);
                 }
                 Err(error) if tells_of_the_block(&error) => {
-                    self.stuck.push((node, error.to_string()));
+                    self.stuck.push((node, error));
                 }
                 Err(error) => return Err(error),
             }
@@ -162,7 +162,7 @@ impl<'r> Marker<'r> {
             let (cid, mark, marked, there) = look?;
             if !there && !self.despite_missing {
                 // Not to be looked at again: nothing says that its links are pinned.
-                self.stuck.push((Node { cid, stored: true }, missing(&cid).to_string()));
+                self.stuck.push((Node { cid, stored: true }, missing(&cid)));
             } else if !marked {
                 self.tally.missing += u64::from(!there);
                 self.page.live.push(mark);
@@ -199,7 +199,7 @@ impl<'r> Marker<'r> {
             } else if gone && self.despite_missing {
                 self.tally.missing += 1;
             } else if gone {
-                self.stuck.push((node, missing(&cid).to_string()));
+                self.stuck.push((node, missing(&cid)));
                 if self.stuck.len() >= NAMED {
                     return self.check();
                 }
@@ -263,13 +263,16 @@ impl<'r> Marker<'r> {
         if self.stuck.is_empty() {
             return Ok(());
         }
-        let why: Vec<&str> = self.stuck.iter().map(|(_, why)| why.as_str()).collect();
-        let message = format!(
-            "nothing was deleted: these blocks, which pins reach, are missing or cannot be read; \
-             put them or unpin what reaches them: {}",
-            why.join("; ")
-        );
-        Err(Error::new(ErrorKind::Corrupt, message))
+        let is_missing = |why: &Error| why.kind() == ErrorKind::NotFound;
+        let (kind, what) = if self.stuck.iter().all(|(_, why)| is_missing(why)) {
+            (ErrorKind::NotFound, "are missing")
+        } else {
+            (ErrorKind::Corrupt, "cannot be read, or whose links are not known")
+        };
+        let why: Vec<String> = self.stuck.iter().map(|(_, why)| why.to_string()).collect();
+        let message =
+            format!("nothing was deleted: there are blocks that pins reach and that {what}");
+        Err(Error::new(ErrorKind::Corrupt, message).with_source(Error::new(kind, why.join("; "))))
     }
 }
 

@@ -126,6 +126,9 @@ fn a_pin_that_cannot_be_walked_leaves_a_block_of_unknown_state() {
     assert_eq!((stat.code, &stat.objects()[0]["pinned"]), (Some(0), &json!("unknown")));
     assert!(place.ok(["blocks", "stat", STORE, &kept]).ends_with("  pinned  recursive\n"));
 
+    let gc = place.run(["blocks", "gc", STORE]).fails(4, &[&foreign, "unpin"]);
+    assert!(!gc.err.contains("--despite-missing"), "{gc:?}");
+
     let rm = ["blocks", "rm", STORE, &innocent];
     place.run(rm).fails(2, &["nothing was removed", &foreign, "--force"]);
     place.ok(rm.into_iter().chain(["--force"]));

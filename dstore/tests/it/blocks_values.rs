@@ -91,7 +91,9 @@ fn wrong_bytes_are_refused_with_both_digests_and_store_nothing() {
         &[HELLO, "b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9", "not"],
     );
     let cbor = ["blocks", "put", STORE, "--codec", "dag-cbor"];
-    place.feed(cbor, b"{\"not\": \"CBOR\"}").fails(6, &["0x71", "hint"]);
+    place.feed(cbor, b"{\"not\": \"CBOR\"}").fails(6, &["0x71", "leave away --codec\n"]);
+    let v0 = ["blocks", "put", STORE, "--cid-version", "0"];
+    place.feed(v0, b"no node").fails(6, &["0x70", "leave away --cid-version, "]);
     place.feed(["blocks", "put", STORE, "--max-block", "10"], b"hello world").fails(2, &["10 B"]);
     place.feed(["blocks", "put", STORE], &vec![0; (2 << 20) + 1]).fails(2, &["blocks add"]);
     place.run(["blocks", "put", STORE, "nosuch"]).fails(6, &["nosuch"]);

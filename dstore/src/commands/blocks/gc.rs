@@ -1,3 +1,4 @@
+use std::error::Error as _;
 use std::pin::pin;
 
 use clap::Args;
@@ -95,16 +96,19 @@ async fn refuse_without_pins(blocks: &Blockstore) -> Result<()> {
 }
 
 fn stopped(error: datastore::Error) -> Failure {
-    let is_damage = error.kind() == ErrorKind::Corrupt;
-    let failure = Failure::from(error);
-    if is_damage {
-        failure.hint(
-            "put what is missing, unpin what needs it, or go on with --despite-missing; \
-             `dstore blocks verify` finds damage",
-        )
-    } else {
-        failure.hint("run it again: it goes on where it was")
-    }
+    let of_blocks = error.source().and_then(|source| source.downcast_ref::<datastore::Error>());
+    let hint = match (error.kind(), of_blocks.map(datastore::Error::kind)) {
+        (ErrorKind::Corrupt, Some(ErrorKind::NotFound)) => {
+            "put what is missing, unpin what needs it, or go on with --despite-missing"
+        }
+        (ErrorKind::Corrupt, Some(_)) => {
+            "unpin what needs them; what is damaged, `dstore blocks verify --quarantine` moves away, \
+             so that it can be put again"
+        }
+        (ErrorKind::Corrupt, None) => return error.into(),
+        _ => "run it again: it goes on where it was",
+    };
+    Failure::from(error).hint(hint)
 }
 
 fn write(out: &mut Output, report: &GcReport, dry_run: bool) -> Result<()> {

@@ -102,7 +102,13 @@ fn made(codec: Option<u64>, hash: u64, version: u8, data: Bytes) -> Result<Block
         // A codec whose links nobody knows here is still a codec.
         Err(error) if error.kind() == ErrorKind::Unsupported => Ok(block),
         Err(error) => {
-            Err(bad(error).hint("bytes of no format are of the codec raw: leave --codec away"))
+            let away = match (codec, version) {
+                (Some(_), 0) => "--codec and --cid-version",
+                (_, 0) => "--cid-version, since version 0 is of dag-pb",
+                _ => "--codec",
+            };
+            let hint = format!("bytes of no format are of the codec raw: leave away {away}");
+            Err(bad(error).hint(hint))
         }
     }
 }
