@@ -104,7 +104,7 @@ impl Prepared<'_> {
 
     /// Commits what is new.
     pub(crate) async fn write(self) -> Result<Stored> {
-        let Inner { store, options, presence, gate: _ } = &*self.blockstore.inner;
+        let Inner { store, options, presence, gate: _, codecs: _ } = &*self.blockstore.inner;
         let writing = presence.as_ref().map(|presence| presence.writing(self.new.iter().copied()));
         if !self.batch.ops.is_empty() {
             store.commit(self.batch).await?;

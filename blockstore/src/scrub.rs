@@ -167,7 +167,7 @@ impl Blockstore {
 
     /// Moves a block to quarantine if it is still damaged.
     async fn move_away(&self, key: &Key, hash: &Hash) -> Result<Fate> {
-        let Inner { store, options, presence, gate } = &*self.inner;
+        let Inner { store, options, presence, gate, codecs: _ } = &*self.inner;
         let conditional = store.capabilities().conditions >= Conditions::AnyBatch;
         // A good block is not to be moved: where no condition sees to it, nobody puts one meanwhile.
         let _alone = if conditional { None } else { Some(gate.without_writers().await) };

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use async_lock::OnceCell;
 use bytes::Bytes;
 use cid::Cid;
 use datastore::{Datastore, Error, ErrorKind, Found, MANY_READS, Result, Want};
@@ -50,6 +51,8 @@ pub(crate) struct Inner {
     pub(crate) options: BlockstoreOptions,
     pub(crate) presence: Option<Presence>,
     pub(crate) gate: Gate,
+    /// Whether another store keeps codecs here, once somebody asked.
+    pub(crate) codecs: OnceCell<bool>,
 }
 
 impl Blockstore {
@@ -70,7 +73,9 @@ impl Blockstore {
             .presence
             .as_ref()
             .map(|presence| Presence::new(presence, store.capabilities().atomic_batches));
-        Ok(Self { inner: Arc::new(Inner { store, options, presence, gate }) })
+        Ok(Self {
+            inner: Arc::new(Inner { store, options, presence, gate, codecs: OnceCell::new() }),
+        })
     }
 
     /// The datastore below.
@@ -208,7 +213,7 @@ impl Blockstore {
 
 impl fmt::Debug for Blockstore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { store, options, presence: _, gate: _ } = &*self.inner;
+        let Inner { store, options, presence: _, gate: _, codecs: _ } = &*self.inner;
         f.debug_struct("Blockstore").field("store", store).field("options", options).finish()
     }
 }

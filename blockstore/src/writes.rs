@@ -1,6 +1,6 @@
 use cid::Cid;
 use datastore::{
-    Batch, Datastore, DatastoreExt, Key, MANY_BYTES, MANY_OPS, MANY_READS, Op, Query, Result,
+    Batch, Datastore, DatastoreExt, Error, Key, MANY_BYTES, MANY_OPS, MANY_READS, Op, Query, Result,
 };
 use futures::future::try_join_all;
 use futures::{Stream, StreamExt, TryStreamExt};
@@ -110,14 +110,14 @@ impl Blockstore {
 
     /// Removes blocks in one commit with `also`, which comes last.
     pub(crate) async fn delete_with(&self, hashes: &[Hash], also: Vec<Op>) -> Result<()> {
-        let Inner { store, options, presence, gate: _ } = &*self.inner;
+        let Inner { store, options, presence, gate: _, codecs: _ } = &*self.inner;
         let mut batch = Batch { durability: options.durability, ..Batch::new() };
         for some in hashes.chunks(MANY_READS) {
             let stored = || some.iter().filter(|hash| hash.code() != IDENTITY);
             for hash in stored() {
                 batch.ops.push(Op::Delete { key: options.layout.block(hash)? });
             }
-            if options.keep_codecs {
+            if self.has_codecs().await? {
                 let kept = try_join_all(stored().map(|hash| self.kept_codecs(hash))).await?;
                 batch.ops.extend(kept.into_iter().flatten().map(|key| Op::Delete { key }));
             }
@@ -132,6 +132,17 @@ impl Blockstore {
             deleting.done();
         }
         Ok(())
+    }
+
+    /// Whether codecs are kept of some blocks, by this store or, before the first delete, by another: looked for
+    /// once, so that deletes do not pay for what most stores have not.
+    async fn has_codecs(&self) -> Result<bool> {
+        let Inner { store, options, codecs, .. } = &*self.inner;
+        let look = || async {
+            let first = Query::descendants(layout::CODECS).keys_only().limit(1);
+            Ok::<_, Error>(!store.query_page(&first).await?.entries.is_empty())
+        };
+        Ok(options.keep_codecs || *codecs.get_or_try_init(look).await?)
     }
 
     /// The keys of the codecs that are kept of a block.

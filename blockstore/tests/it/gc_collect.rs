@@ -337,6 +337,40 @@ async fn codecs_go_with_their_blocks_and_presence_caches_hear_of_it() {
 }
 
 #[tokio::test]
+async fn codecs_that_were_kept_go_with_their_blocks_whoever_deletes_them() {
+    let store = Arc::new(Fault::new(MemoryDatastore::new()));
+    let keeping = BlockstoreOptions::new().keep_codecs(true).open(store.clone()).await.unwrap();
+    let all: Vec<Block> = (0..5).map(|at| node(DAG_CBOR, &format!("{at}"), &[])).collect();
+    keeping.put_batch(all.clone()).await.unwrap();
+    let codecs = || async {
+        let rows = rows(&*store).await;
+        rows.keys().filter(|key| key.first_segment() == b"block-codecs").count()
+    };
+    let blocks = open(store.clone()).await;
+    assert_eq!(codecs().await, 5);
+    blocks.delete(all[0].cid()).await.unwrap();
+    assert_eq!(codecs().await, 4);
+    pin(&blocks, all[1].cid(), PinMode::Recursive).await;
+    blocks.collect_garbage(GcOptions::new()).await.unwrap();
+    assert_eq!(codecs().await, 1);
+    blocks.delete(all[1].cid()).await.unwrap();
+    assert_eq!(codecs().await, 0);
+}
+
+#[tokio::test]
+async fn where_no_codecs_are_kept_deletes_look_for_them_once() {
+    let store = Arc::new(Fault::new(MemoryDatastore::new()));
+    let blocks = open(store.clone()).await;
+    let all: Vec<Block> = (0..5).map(|at| node(RAW, &format!("{at}"), &[])).collect();
+    blocks.put_batch(all.clone()).await.unwrap();
+    let before = store.calls(Operation::QueryPage);
+    for block in &all {
+        blocks.delete(block.cid()).await.unwrap();
+    }
+    assert_eq!(store.calls(Operation::QueryPage) - before, 1);
+}
+
+#[tokio::test]
 async fn a_dry_run_counts_and_leaves_the_store_as_it_was() {
     let store = Arc::new(MemoryDatastore::new());
     let (dag, kept) = furnished(store.clone()).await;

@@ -16,7 +16,8 @@ pub(super) struct Kept {
     /// The key that they lie below; `/` is the top of the store
     #[arg(long, global = true, value_name = "KEY", default_value = "/blocks")]
     prefix: Prefix,
-    /// The codec of each is kept beside it, so that listings tell it; else they answer raw CIDs
+    /// The codec of each is kept beside it, so that listings tell it; else they answer raw CIDs. What removes
+    /// blocks need not say it
     #[arg(long, global = true)]
     keep_codecs: bool,
 }
