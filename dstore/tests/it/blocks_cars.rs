@@ -4,7 +4,7 @@ use std::io::Read;
 use std::process::Stdio;
 
 use data_encoding::HEXLOWER;
-use datastore_blocks::{CarDecoder, CarEvent, Cid};
+use datastore_blocks::{Block, CarDecoder, CarEvent, Cid, RAW};
 use serde_json::{Value, json};
 
 use crate::blocks_files::content;
@@ -151,6 +151,28 @@ fn an_export_of_everything_has_every_block_and_the_pinned_roots() {
     let list = |url| place.ok(["blocks", "ls", url, "--long", "--keep-codecs"]);
     assert_eq!(list(STORE), list("fjall:again"));
     place.run(["blocks", "export", STORE]).fails(2, &["ROOTS"]);
+}
+
+#[test]
+fn a_header_of_many_roots_is_taken_if_one_says_so() {
+    let place = Place::new();
+    // A list of 110,000 roots: 41 bytes each.
+    let (cid, count) = (Block::new(RAW, "root"), 110_000u32);
+    let link = [&b"\xd8\x2a\x58\x25\x00"[..], &cid.cid().to_bytes()].concat();
+    let roots = [&b"\x9a"[..], &count.to_be_bytes(), &link.repeat(count as usize)].concat();
+    let header = [b"\xa2\x65roots", &roots[..], b"\x67version\x01"].concat();
+    let mut len = Vec::new();
+    let mut left = header.len();
+    while left >= 0x80 {
+        len.push(left as u8 | 0x80);
+        left >>= 7;
+    }
+    len.push(left as u8);
+    place.write("many.car", [len, header].concat());
+    let import = ["blocks", "import", STORE, "many.car"];
+    place.run(import).fails(6, &["more than the 4194304 that are allowed"]);
+    let import = place.run(import.into_iter().chain(["--max-header", "32MiB"])).ok();
+    assert_eq!(import.text().lines().count(), 110_001);
 }
 
 /// The CIDs of the sections of a CARv1, as they stand in it.

@@ -3,7 +3,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use datastore::Copied;
-use datastore_blocks::{Blockstore, Cid, ImportError, ImportOptions, Imported, PinOptions, Policy};
+use datastore_blocks::{
+    Blockstore, CarOptions, Cid, ImportError, ImportOptions, Imported, PinOptions, Policy,
+};
 use serde_json::json;
 use tokio::sync::oneshot;
 
@@ -50,11 +52,15 @@ pub(super) struct Import {
     /// The largest block that is taken: bytes, or as in 4MiB
     #[arg(long, value_name = "SIZE", default_value_t = ByteSize(Policy::MAX_BLOCK_LEN))]
     max_block: ByteSize,
+    /// The longest header that is taken, of about 40 bytes for each root: bytes, or as in 32MiB
+    #[arg(long, value_name = "SIZE", default_value_t = ByteSize(CarOptions::MAX_HEADER_LEN))]
+    max_header: ByteSize,
 }
 
 impl Import {
     pub(super) async fn run(self, kept: &Kept, context: &mut Context) -> Result<Exit> {
-        let Self { store, file, pin, name, null_padding, max_block: ByteSize(most) } = self;
+        let Self { store, file, pin, name, null_padding, max_block, max_header } = self;
+        let (ByteSize(most), ByteSize(max_header)) = (max_block, max_header);
         // Opened first: a file that is not there should not leave a new store behind.
         let source = Source::open(&file)?;
         let policy = Policy::new().max_block_len(most);
@@ -65,11 +71,9 @@ impl Import {
         let broken = source.broken();
         let (told, untold) = oneshot::channel();
         let progress = progress(&source, context.out.is_json());
-        let options = ImportOptions::new().null_padding(null_padding).progress(tell(
-            progress,
-            context.out.is_json(),
-            told,
-        ));
+        let tell = tell(progress, context.out.is_json(), told);
+        let options = ImportOptions::new().null_padding(null_padding).max_header_len(max_header);
+        let options = options.progress(tell);
         let imported = tokio::select! {
             imported = import(&blocks, source, options) => imported,
             Ok(failure) = untold => return Err(failure),
