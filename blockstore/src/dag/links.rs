@@ -14,7 +14,8 @@ use crate::policy::Policy;
 /// The links of a block in the order in which they stand in it, repeated ones too.
 ///
 /// Read are dag-pb, dag-cbor and dag-json; raw, CBOR, JSON and libp2p keys have no links. Of dag-cbor and
-/// dag-json, maps may be in any order, and nesting of more than about 120 levels is refused.
+/// dag-json, maps may be in any order, and nesting of more than about 120 levels is refused. Floats of dag-cbor
+/// may have 4 bytes rather than the 8 that it asks for; those of 2 are refused.
 ///
 /// An identity CID of 65 to 128 bytes, for which a [`Cid`] has no room ([`LongCid`](crate::LongCid)), is nothing
 /// that could be missing: its own links stand in its place. In dag-json it is refused.

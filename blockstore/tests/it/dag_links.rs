@@ -107,6 +107,7 @@ fn dag_cbor_that_does_not_decode_is_corrupt_and_named() {
             vec![0x5b, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
         ),
         ("another tag", vec![0xc1, 0x01]),
+        ("a float of 2 bytes", vec![0xf9, 0x3e, 0x00]),
         ("a link without its zero", [&whole[..4], &[1], &whole[5..]].concat()),
         ("half a link", whole[..20].to_vec()),
         ("more after the end", vec![0xa0, 0xa0]),
