@@ -85,7 +85,7 @@ impl AddressRow {
     }
 
     /// The number of the newest record that is known of.
-    pub(super) fn last_sequence(&self) -> Option<u64> {
+    pub(crate) fn last_sequence(&self) -> Option<u64> {
         let last = self.record.as_ref().map(|record| record.sequence);
         last.or(self.watermark.as_ref().map(|watermark| watermark.sequence))
     }

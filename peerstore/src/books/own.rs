@@ -5,6 +5,7 @@ use libp2p_identity::{Keypair, PeerId};
 use multiaddr::Multiaddr;
 
 use crate::access::{Core, newer};
+use crate::address::AddressRow;
 use crate::cbor::{Decoder, Encoder, Flaw};
 use crate::events::PeerEvent;
 use crate::layout;
@@ -44,8 +45,8 @@ impl<'p> OwnRecord<'p> {
         Ok(self.load(&key(peer)?).await?.map(|row| row.envelope))
     }
 
-    /// Seals a record with these addresses, under a greater sequence number than any before; if it would say
-    /// what the last one says, it is the last one.
+    /// Seals a record with these addresses, under a greater sequence number than any before, here or in a record of this
+    /// id that was taken in; if it would say what the last one says, it is the last one.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`] for what cannot be signed; as [`get`](Self::get), and as
@@ -54,13 +55,17 @@ impl<'p> OwnRecord<'p> {
         let peer = keypair.public().to_peer_id();
         let key = key(&peer)?;
         // One at a time: two records of one number would refute each other.
-        let _change = self.core.change(&peer).await?;
+        let mut change = self.core.change(&peer).await?;
+        // What the node has sealed elsewhere, and others have.
+        let taken = change.row::<AddressRow>().await?.last_sequence();
         let last = self.load(&key).await?;
+        let last_sequence = last.as_ref().map(|row| row.sequence).max(taken);
         let known = last.as_ref().and_then(|row| VerifiedRecord::verify(row.envelope.clone()).ok());
-        if let Some(record) = known.filter(|record| record.addresses() == addrs) {
+        let is_last = |record: &VerifiedRecord| Some(record.sequence()) == last_sequence;
+        if let Some(record) = known.filter(|record| is_last(record) && record.addresses() == addrs)
+        {
             return Ok(record);
         }
-        let last_sequence = last.as_ref().map(|row| row.sequence);
         let sequence = next_sequence(last_sequence, self.core.now())?;
         let record = VerifiedRecord::seal(keypair, sequence, addrs)?;
         let row = OwnRow { sequence, envelope: record.envelope().clone() };

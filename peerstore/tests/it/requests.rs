@@ -60,7 +60,7 @@ const BUDGETS: &[(&str, [&str; 4])] = &[
     ("peers", ["3 GET 7 LIST", "3 GET 7 LIST", "7 LIST", "7 LIST"]),
     ("page", ["3 GET 7 LIST", "3 GET 7 LIST", "7 LIST", "7 LIST"]),
     ("flush", ["", "", "15 PUT", "15 PUT"]),
-    ("seal the own record", ["1 GET 1 PUT", "1 GET 1 PUT", "1 GET 1 PUT", "1 GET 1 PUT"]),
+    ("seal the own record", ["2 GET 1 PUT", "2 GET 1 PUT", "2 GET 1 PUT", "2 GET 1 PUT"]),
     ("add, after a flush", ["1 PUT", "1 GET 1 PUT", "", "1 GET"]),
     (
         "remove",

@@ -199,3 +199,26 @@ async fn an_envelope_that_is_kept_is_taken_again_by_one_read_and_one_write_and_n
     assert_eq!(book.consume(envelope, HOUR).await.unwrap(), Consumed::Differs);
     peers.close().await.unwrap();
 }
+
+#[tokio::test]
+async fn the_node_s_next_record_has_a_higher_number_than_one_of_it_that_was_taken_in() {
+    for world in World::all() {
+        let open = world.open().await;
+        let (own, book) = (open.peers.own_record(), open.peers.addresses());
+        let first = own.seal(&keypair(1), &addrs(1)).await.unwrap();
+        // What the node sealed elsewhere, under another clock.
+        let elsewhere = record(1, first.sequence() + 100, &addrs(1));
+        book.consume(elsewhere.envelope().clone(), HOUR).await.unwrap();
+        let next = own.seal(&keypair(1), &addrs(1)).await.unwrap();
+        assert_eq!(book.consume_verified(&next, HOUR).await.unwrap(), Consumed::Accepted);
+        assert_eq!(own.seal(&keypair(1), &addrs(1)).await.unwrap(), next, "it says the same");
+        // Its number is known when its addresses are gone, too.
+        let last = record(1, next.sequence() + 100, &addrs(1));
+        book.consume(last.envelope().clone(), HOUR).await.unwrap();
+        world.clock.advance(HOUR);
+        open.peers.collect().await.unwrap();
+        let next = own.seal(&keypair(1), &addrs(1)).await.unwrap();
+        assert_eq!(book.consume_verified(&next, HOUR).await.unwrap(), Consumed::Accepted);
+        open.close().await;
+    }
+}
