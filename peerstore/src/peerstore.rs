@@ -215,7 +215,9 @@ impl Peerstore {
     }
 
     /// Takes in what another implementation, or an export, knows of a peer, beside what is known of it: all in one
-    /// commit. What is refused, such as a signed record that does not verify, is left out and named.
+    /// commit. Lifetimes and moments are what they were there, and end when they would have ended; of metadata and tags of one
+    /// name what is here stays. What is refused, such as a signed record that does not verify, is left out and named, and
+    /// so is what there is no room for.
     ///
     /// # Errors
     /// As [`Datastore::commit`]; [`PermissionDenied`](datastore::ErrorKind::PermissionDenied) for a private key

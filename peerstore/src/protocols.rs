@@ -42,6 +42,34 @@ impl ProtocolRow {
         Ok(())
     }
 
+    /// Adds those that may be added, in their order, as many as fit; names the others.
+    pub(crate) fn add_fitting<P: AsRef<str>>(
+        &mut self,
+        protocols: impl IntoIterator<Item = P>,
+        limits: &Limits,
+    ) -> Vec<String> {
+        let (mut refused, mut over_limit) = (Vec::new(), 0);
+        for protocol in protocols {
+            let protocol = protocol.as_ref();
+            if self.0.contains(protocol) {
+                continue;
+            }
+            if let Err(error) = limits::check_name(protocol, PROTOCOL_BYTES, "protocol") {
+                let begin: String = protocol.chars().take(32).collect();
+                refused.push(format!("the protocol {begin:?}…: {error}"));
+            } else if limits.protocols > 0 && self.0.len() >= limits.protocols {
+                over_limit += 1;
+            } else {
+                self.0.insert(protocol.into());
+            }
+        }
+        if over_limit > 0 {
+            let most = limits.protocols;
+            refused.push(format!("{over_limit} protocols: one peer has at most {most}"));
+        }
+        refused
+    }
+
     /// Replaces all of them. When the new ones do not fit, the old ones stay.
     pub(crate) fn set(
         &mut self,

@@ -1,18 +1,19 @@
 //! Peers of other implementations, and of exports, into a peerstore; and out of it.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use datastore::{ErrorKind, Expiry, Result};
 use libp2p_identity::PeerId;
 
-use crate::access::{Change, Core, Entries};
-use crate::address::{AddressRow, AddressSource, AddressTtl, is_address_of};
+use crate::access::{Change, Core, Counts};
+use crate::address::{AddressRow, AddressTtl, Told, is_address_of};
 use crate::interop::{
     ImportedAddress, ImportedEnvelope, ImportedPeer, ImportedPrivateKey, ImportedTag, ImportedValue,
 };
 use crate::keys::{KeyRow, PrivateKeyRow};
+use crate::limits::Limits;
 use crate::protocols::ProtocolRow;
-use crate::record::{Consumed, VerifiedRecord};
+use crate::record::VerifiedRecord;
 use crate::reputation::ReputationRow;
 use crate::tags::{Tag, TagRow};
 
@@ -44,11 +45,17 @@ pub struct PeerImport {
     pub addresses: usize,
     /// Addresses that have expired.
     pub expired: usize,
+    /// Addresses that went, of these or of those that were known, since one peer has no more: see
+    /// [`Limits::addresses`](crate::Limits::addresses). `left_out` names them, too.
+    pub over_limit: usize,
     /// Tags that have expired.
     pub expired_tags: usize,
     /// Whether no address is there that the signed record certifies: then its number alone is kept, below which
     /// other records are too old.
     pub number_alone: bool,
+    /// Whether anything is known of the peer now: nothing is of one of which all has expired or was refused, or nothing was
+    /// said but the public key that its id holds.
+    pub is_known: bool,
     /// What was left out, and why: a part that was refused hides no other.
     pub left_out: Vec<String>,
 }
@@ -73,11 +80,12 @@ pub(crate) async fn import(
         import_private_key(core, &mut change, key, options, &mut report).await?;
     }
     let protocols = change.row::<ProtocolRow>().await?;
-    kept("protocols", protocols.add(&peer.protocols, at.limits), &mut report)?;
+    report.left_out.extend(protocols.add_fitting(&peer.protocols, at.limits));
+    report.is_known = protocols.iter().len() > 0;
     for (name, value) in &peer.metadata {
         let what = format!("metadata {name:?}");
-        let entry = Entries::from([(name.clone(), Some(value.to_metadata()?))]);
-        kept(&what, change.metadata(&entry).await, &mut report)?;
+        let added = change.add_metadata(name.clone(), value.to_metadata()?).await;
+        kept(&what, added, &mut report)?;
     }
     if let Some(latency) = peer.latency {
         change.row::<ReputationRow>().await?.measured(latency);
@@ -90,11 +98,12 @@ pub(crate) async fn import(
         let what = format!("tag {name:?}");
         let value = u8::try_from(*value).unwrap_or(u8::MAX);
         let Some(tag) = kept(&what, Tag::new(value, *expiry), &mut report)? else { continue };
-        let row = change.row::<TagRow>().await?;
-        kept(&what, row.merge([(name, Some(tag))], at.now, at.limits), &mut report)?;
+        kept(&what, change.row::<TagRow>().await?.add(name, tag, at.now, at.limits), &mut report)?;
     }
     report.addresses = change.row::<AddressRow>().await?.live(at.now).count();
     change.commit().await?;
+    report.is_known |= report.addresses > 0;
+    report.is_known = report.is_known || core.knows(&peer.peer, Counts::Live).await?;
     Ok(report)
 }
 
@@ -106,62 +115,64 @@ async fn import_addresses(
     report: &mut PeerImport,
 ) -> Result<()> {
     let (at, watermark_ttl) = (core.at(), core.options().watermark_ttl);
+    let record = newest_record(peer, at.limits, report);
+    let told = live_addresses(peer, at.now, options, report);
     let row = change.row::<AddressRow>().await?;
-    for address in &peer.addresses {
-        let ttl = lifetime(address, at.now, options);
-        if !is_address_of(&peer.peer, &address.addr) {
-            report
-                .left_out
-                .push(format!("the address {}: it is no address of this peer", address.addr));
-            continue;
-        }
-        if ttl == AddressTtl::For(Duration::ZERO) {
-            report.expired += 1;
-            continue;
-        }
-        // Nobody says who said it; that the peer did is not believed of the row, but of the record below.
-        let source = AddressSource::Routing;
-        row.add(&peer.peer, std::slice::from_ref(&address.addr), ttl, source, at);
-    }
-    let Some(ImportedEnvelope { bytes, .. }) = &peer.envelope else { return Ok(()) };
-    let record = match VerifiedRecord::verify_with_limit(bytes.clone(), at.limits.envelope_bytes) {
-        Ok(record) if *record.peer() == peer.peer => record,
-        Ok(record) => {
-            report.left_out.push(format!("the signed record: it is of {}", record.peer()));
-            return Ok(());
-        }
-        Err(error) => {
-            report.left_out.push(format!("the signed record: {error}"));
-            return Ok(());
-        }
-    };
-    // It certifies what is there, and brings nothing back. Without an address that is left, what remains of it is its
-    // number.
-    let ttl = AddressTtl::For(Duration::ZERO);
-    match row.consume(&record, ttl, watermark_ttl, at)? {
-        Consumed::Older => {
-            report.left_out.push("the signed record: a newer one is known".to_owned());
-        }
-        Consumed::Differs => {
-            report
-                .left_out
-                .push("the signed record: another one of its number is known".to_owned());
-        }
-        _ => report.number_alone = row.record.is_none(),
-    }
+    let untaken = row.take_in(&peer.peer, told, record.as_ref(), watermark_ttl, at);
+    report.number_alone = record.is_some() && untaken.record.is_none() && row.record.is_none();
+    report.over_limit = untaken.over_limit;
+    report.left_out.extend(untaken.named(at.limits));
     Ok(())
 }
 
-fn lifetime(
-    address: &ImportedAddress,
-    now: std::time::SystemTime,
-    options: &PeerImportOptions,
-) -> AddressTtl {
-    match address.expiry {
-        None => AddressTtl::from(options.ttl),
-        Some(Expiry::NEVER) => AddressTtl::Permanent,
-        Some(expiry) => AddressTtl::from(expiry.remaining(now)),
+/// Of what may be its signed record, that of the highest number that verifies: what a row says of the number is not
+/// believed.
+fn newest_record(
+    peer: &ImportedPeer,
+    limits: &Limits,
+    report: &mut PeerImport,
+) -> Option<VerifiedRecord> {
+    let mut newest = None::<VerifiedRecord>;
+    for ImportedEnvelope { bytes, .. } in peer.envelopes() {
+        match VerifiedRecord::verify_with_limit(bytes.clone(), limits.envelope_bytes) {
+            Ok(record) if *record.peer() != peer.peer => {
+                report.left_out.push(format!("the signed record: it is of {}", record.peer()));
+            }
+            Ok(record) => {
+                let last = newest.as_ref().map(VerifiedRecord::sequence);
+                if last < Some(record.sequence()) {
+                    newest = Some(record);
+                }
+            }
+            Err(error) => report.left_out.push(format!("the signed record: {error}")),
+        }
     }
+    newest
+}
+
+/// Its addresses that have not expired, each as of when it was so.
+fn live_addresses(
+    peer: &ImportedPeer,
+    now: SystemTime,
+    options: &PeerImportOptions,
+    report: &mut PeerImport,
+) -> Vec<Told> {
+    let mut told = Vec::with_capacity(peer.addresses.len());
+    for ImportedAddress { addr, ttl, expiry, last_seen, .. } in &peer.addresses {
+        if !is_address_of(&peer.peer, addr) {
+            let why = format!("the address {addr}: it is no address of this peer");
+            report.left_out.push(why);
+            continue;
+        }
+        let expiry = expiry.unwrap_or_else(|| Expiry::after(now, options.ttl));
+        if expiry.is_past(now) {
+            report.expired += 1;
+            continue;
+        }
+        let seen = last_seen.or(peer.updated).unwrap_or(now);
+        told.push(Told { addr: addr.clone(), ttl: *ttl, expiry, seen });
+    }
+    told
 }
 
 async fn import_private_key(

@@ -114,6 +114,15 @@ impl Change<'_> {
         noted
     }
 
+    /// Sets an entry of the metadata, if there is none of its name.
+    pub(crate) async fn add_metadata(&mut self, name: String, value: MetadataValue) -> Result<()> {
+        let key = layout::metadata_of(&self.peer)?.child(escape(&name))?;
+        match self.core.read_metadata(&key, true).await? {
+            Some(_) => Ok(()),
+            None => self.metadata(&Entries::from([(name, Some(value))])).await,
+        }
+    }
+
     /// Makes these the metadata of the peer, and no others. What a later release wrote stays.
     pub(crate) async fn replace_metadata(&mut self, mut entries: Entries) -> Result<()> {
         for (name, _) in self.core.all_metadata(&self.peer).await? {

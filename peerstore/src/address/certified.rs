@@ -56,11 +56,24 @@ impl AddressRow {
             return Ok(verdict);
         }
         let listed = Listed::new(record.peer(), record.addresses());
-        if verdict == Consumed::Accepted {
-            self.withdraw(&listed);
-        }
+        self.keep(record, verdict, &listed, remembered);
         let said = Said::new(ttl, AddressSource::Signed, at.now).certified();
         self.hear(&listed, &said, at.limits, Facts::raise);
+        self.settle(at);
+        Ok(verdict)
+    }
+
+    /// Makes it the record that is kept; what is not listed in a newer one goes.
+    pub(super) fn keep(
+        &mut self,
+        record: &VerifiedRecord,
+        verdict: Consumed,
+        listed: &Listed<'_>,
+        remembered: Duration,
+    ) {
+        if verdict == Consumed::Accepted {
+            self.withdraw(listed);
+        }
         // What came again may be a part of a larger buffer.
         let kept = self.record.take().filter(|_| verdict == Consumed::Same);
         self.record = Some(CertifiedRecord {
@@ -69,8 +82,6 @@ impl AddressRow {
             remembered: u64::try_from(remembered.as_millis()).unwrap_or(u64::MAX),
         });
         self.watermark = None;
-        self.settle(at);
-        Ok(verdict)
     }
 
     /// Whether this is, byte for byte, the envelope that is kept: it has been verified then.
@@ -118,7 +129,7 @@ impl AddressRow {
         self.watermark.as_ref().is_some_and(|watermark| watermark.digest == digest(envelope))
     }
 
-    /// Certifies those of the new addresses that the record lists which is kept: an address that went and comes again
+    /// Certifies those of some addresses that the record lists which is kept: an address that went and comes again
     /// is what it would be had it stayed.
     pub(super) fn certify_again(&self, new: &mut [Address]) {
         let Some(record) = self.record.as_ref().filter(|_| !new.is_empty()) else { return };

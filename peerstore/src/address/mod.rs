@@ -14,6 +14,7 @@ mod row;
 mod rules;
 mod source;
 mod stream;
+mod take_in;
 mod ttl;
 mod view;
 
@@ -27,5 +28,6 @@ pub(crate) use row::AddressRow;
 pub(crate) use rules::At;
 pub use source::AddressSource;
 pub use stream::AddressStream;
+pub(crate) use take_in::Told;
 pub use ttl::AddressTtl;
 pub use view::Addresses;

@@ -249,10 +249,12 @@ impl AddressRow {
     }
 
     /// Makes a row again of what was changed: in order, within the limit, the record only with addresses, in no more
-    /// memory than that takes.
-    pub(super) fn settle(&mut self, at: At<'_>) {
+    /// memory than that takes. Answers how many addresses were over the limit, and are gone.
+    pub(super) fn settle(&mut self, at: At<'_>) -> usize {
         self.entries.sort_by(by_confidence);
+        let settled = self.entries.len();
         cap::evict(&mut self.entries, at.limits.addresses);
+        let over_limit = settled - self.entries.len();
         self.entries.shrink_to_fit();
         self.release(Expiry::at(at.now));
         if !self.facts().any(|facts| facts.connected) {
@@ -261,5 +263,6 @@ impl AddressRow {
             let again = AddressTtl::RECENTLY_CONNECTED.expiry(at.now);
             self.mark = Some(Mark { session: at.session.id, again });
         }
+        over_limit
     }
 }

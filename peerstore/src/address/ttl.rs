@@ -41,6 +41,23 @@ impl AddressTtl {
         }
     }
 
+    /// That of an address which ends at `expiry`, where it may be stated: else it is what is left `now`. What ends in more
+    /// than 292 years is kept for ever.
+    pub(super) fn ending(
+        expiry: Expiry,
+        stated: Option<Duration>,
+        now: SystemTime,
+    ) -> (Self, Expiry) {
+        let left = expiry.remaining(now);
+        if left >= GO_PERMANENT {
+            return (Self::Permanent, Expiry::NEVER);
+        }
+        // One that ends has a TTL that does.
+        let longest = GO_PERMANENT - Duration::from_millis(1);
+        let ttl = stated.filter(|ttl| !ttl.is_zero()).unwrap_or(left).min(longest);
+        (Self::For(whole_millis(ttl)), expiry)
+    }
+
     /// When it ends that is said `now`.
     pub(super) fn expiry(self, now: SystemTime) -> Expiry {
         match self {
@@ -85,6 +102,23 @@ mod tests {
         assert_eq!(AddressTtl::from(Duration::MAX), AddressTtl::Permanent);
         let less = go - Duration::from_secs(1);
         assert!(AddressTtl::from(less) < AddressTtl::Connected);
+    }
+
+    #[test]
+    fn what_ends_has_a_ttl_that_ends() {
+        let (now, day) = (SystemTime::UNIX_EPOCH, Duration::from_secs(86_400));
+        let end = Expiry::after(now, day);
+        let ending = |expiry, stated| AddressTtl::ending(expiry, stated, now);
+        assert_eq!(ending(end, Some(2 * day)), (AddressTtl::For(2 * day), end));
+        for none in [None, Some(Duration::ZERO)] {
+            assert_eq!(ending(end, none), (AddressTtl::For(day), end));
+        }
+        let (ttl, expiry) = ending(end, Some(GO_PERMANENT));
+        assert!(ttl < AddressTtl::Connected && ttl.stored() == ttl, "{ttl:?}");
+        assert_eq!(expiry, end);
+        for far in [Expiry::NEVER, Expiry::after(now, GO_PERMANENT)] {
+            assert_eq!(ending(far, Some(day)), (AddressTtl::Permanent, Expiry::NEVER));
+        }
     }
 
     #[test]

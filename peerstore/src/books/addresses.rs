@@ -188,8 +188,9 @@ impl<'p> AddressBook<'p> {
     }
 
     /// Takes a signed peer record: the bytes of its envelope, as they came. It is verified, and unless it is
-    /// older than what was taken before, its addresses become those that are certified: newer ones take
-    /// those away that they do not have, but for connected ones and for those that were also learnt otherwise.
+    /// older than what was taken before, its addresses become those that are certified: a newer one takes those away that
+    /// one before had and it does not have, whoever else has said them, but for connected ones and for what the user has
+    /// said.
     ///
     /// # Errors
     /// [`InvalidInput`](datastore::ErrorKind::InvalidInput) for an envelope that does not verify, is of another peer than it was

@@ -1,3 +1,4 @@
+use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -17,8 +18,11 @@ pub struct ImportedPeer {
     /// Its addresses, in the order of the row. One address may come up twice, in one row or in two:
     /// an address book puts them together.
     pub addresses: Vec<ImportedAddress>,
-    /// Its certified record, not verified.
+    /// Its certified record, not verified: of several that which claims the highest sequence.
     pub envelope: Option<ImportedEnvelope>,
+    /// Others that rows have, from the highest claim downwards, for where that one does not verify. Of more than seven,
+    /// the highest.
+    pub other_envelopes: Vec<ImportedEnvelope>,
     /// Its public key, where the row has one; it hashes to the id. Keys that the id itself holds are
     /// mostly not stored.
     pub public_key: Option<PublicKey>,
@@ -90,6 +94,7 @@ impl ImportedPeer {
             peer,
             addresses: Vec::new(),
             envelope: None,
+            other_envelopes: Vec::new(),
             public_key: None,
             private_key: None,
             protocols: Vec::new(),
@@ -101,8 +106,8 @@ impl ImportedPeer {
     }
 
     /// Adds what another row says of the same peer. Where both say something of one thing, the envelope
-    /// with the higher claimed sequence stays, the later `updated`, the other's metadata and tags, and
-    /// of all else what was there.
+    /// with the higher claimed sequence stays before the other one, the later `updated`, the other's metadata and
+    /// tags, and of all else what was there.
     pub fn merge(&mut self, other: Self) {
         self.append(other);
         self.tidy();
@@ -111,9 +116,7 @@ impl ImportedPeer {
     /// As [`merge`](Self::merge), before [`tidy`](Self::tidy): many rows are tidied once.
     pub(super) fn append(&mut self, other: Self) {
         self.addresses.extend(other.addresses);
-        if claim(other.envelope.as_ref()) > claim(self.envelope.as_ref()) {
-            self.envelope = other.envelope;
-        }
+        self.add_envelopes(other.envelope.into_iter().chain(other.other_envelopes));
         self.public_key = self.public_key.take().or(other.public_key);
         self.private_key = self.private_key.take().or(other.private_key);
         self.protocols.extend(other.protocols);
@@ -121,6 +124,27 @@ impl ImportedPeer {
         self.tags.extend(other.tags);
         self.latency = self.latency.or(other.latency);
         self.updated = self.updated.max(other.updated);
+    }
+
+    /// All that may be its certified record, from the highest claim downwards.
+    pub(crate) fn envelopes(&self) -> impl Iterator<Item = &ImportedEnvelope> {
+        self.envelope.iter().chain(&self.other_envelopes)
+    }
+
+    fn add_envelopes(&mut self, more: impl Iterator<Item = ImportedEnvelope>) {
+        let mut all: Vec<_> = self.envelope.take().into_iter().collect();
+        all.append(&mut self.other_envelopes);
+        for envelope in more {
+            match all.iter_mut().find(|known| known.bytes == envelope.bytes) {
+                Some(known) => known.sequence = known.sequence.max(envelope.sequence),
+                None => all.push(envelope),
+            }
+        }
+        all.sort_by_key(|envelope| Reverse(envelope.sequence));
+        all.truncate(ENVELOPES);
+        let mut all = all.into_iter();
+        self.envelope = all.next();
+        self.other_envelopes = all.collect();
     }
 
     /// Leaves each protocol once, and of metadata and tags of one name the last, as in a protobuf map.
@@ -160,10 +184,8 @@ impl fmt::Debug for ImportedPrivateKey {
     }
 }
 
-/// What envelopes are compared by: one is more than none.
-fn claim(envelope: Option<&ImportedEnvelope>) -> Option<Option<u64>> {
-    envelope.map(|envelope| envelope.sequence)
-}
+/// How many envelopes of one peer are kept: each of them is verified. A store has four rows of a peer with one, at most.
+const ENVELOPES: usize = 8;
 
 fn keep_last<T>(items: &mut Vec<T>, name: impl Fn(&T) -> &String) {
     let mut known = HashSet::new();

@@ -5,13 +5,13 @@ use datastore::{DatastoreExt, ErrorKind, Result};
 use futures::TryStreamExt;
 use libp2p_identity::PeerId;
 
-use crate::access::{Change, Core, Entries, Stored};
+use crate::access::{Change, Core, Stored};
 use crate::address::AddressRow;
 use crate::books::copy_own_records;
 use crate::keys::{KeyRow, PrivateKeyRow};
 use crate::layout::{self, Book};
 use crate::listing::known;
-use crate::metadata::{MetadataValue, escape};
+use crate::metadata::MetadataValue;
 use crate::protocols::ProtocolRow;
 use crate::reputation::ReputationRow;
 use crate::row::Row;
@@ -39,7 +39,8 @@ pub struct PeerCopied {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PeersCopied {
-    /// Peers that are there now.
+    /// Peers that were copied; a full peerstore may have removed some of them since, for others:
+    /// [`GcStats::evicted_peers`](crate::GcStats::evicted_peers).
     pub peers: u64,
     /// Records of the node itself that were not there, or older.
     pub own_records: u64,
@@ -107,7 +108,7 @@ async fn copy_watermarks(from: &Core, to: &Core) -> Result<()> {
         let mut change = to.change(&peer).await?;
         let theirs = PeerCopied::new(peer).part("", change.row::<AddressRow>().await)?;
         if let Some(theirs) = theirs {
-            theirs.absorb(&peer, row, to.at())?;
+            theirs.absorb(&peer, row, to.at());
             change.commit().await?;
         }
     }
@@ -141,7 +142,7 @@ impl Known {
         })
     }
 
-    /// Puts them beside what another peerstore knows, in one commit.
+    /// Puts them beside what another peerstore knows, in one commit: of each thing as much as fits there.
     async fn write(self, to: &Core, options: &PeerCopyOptions) -> Result<PeerCopied> {
         let Self { peer, addresses, protocols, keys, private_keys, tags, reputation, metadata } =
             self;
@@ -151,11 +152,11 @@ impl Known {
         let into = &mut Landing { change: &mut change, copied: &mut copied };
 
         into.take("addresses", addresses, |ours: &mut AddressRow, theirs| {
-            ours.absorb(&peer, theirs.clone(), at)
+            ours.absorb(&peer, theirs.clone(), at).named(limits).collect()
         })
         .await?;
         into.take("protocols", protocols, |ours: &mut ProtocolRow, theirs| {
-            ours.add(theirs.iter(), limits)
+            ours.add_fitting(theirs.iter(), limits)
         })
         .await?;
         into.take("the public key", keys, keep_ours).await?;
@@ -168,13 +169,15 @@ impl Known {
             into.copied.left_out.push("the private key: it was not asked for".to_owned());
         }
         into.take("tags", tags, |ours: &mut TagRow, theirs| {
-            let new = theirs.live(at.now).filter(|(name, _)| ours.get(name, at.now).is_none());
-            let new: Vec<_> = new.map(|(name, tag)| (name, Some(tag))).collect();
-            ours.merge(new, at.now, limits)
+            let add = |(name, tag)| {
+                let refused = ours.add(name, tag, at.now, limits).err();
+                refused.map(|error| format!("tag {name:?}: {error}"))
+            };
+            theirs.live(at.now).filter_map(add).collect()
         })
         .await?;
         into.take("reputation", reputation, keep_ours).await?;
-        into.take_metadata(to, metadata).await?;
+        into.take_metadata(metadata).await?;
 
         change.commit().await?;
         Ok(copied)
@@ -192,7 +195,7 @@ impl Landing<'_, '_> {
         &mut self,
         what: &str,
         row: Result<Arc<R>>,
-        merge: impl FnOnce(&mut R, &R) -> Result<()>,
+        merge: impl FnOnce(&mut R, &R) -> Vec<String>,
     ) -> Result<()> {
         let Some(theirs) = self.copied.part(what, row)?.filter(|row| !row.is_empty()) else {
             return Ok(());
@@ -200,32 +203,22 @@ impl Landing<'_, '_> {
         let Some(ours) = self.copied.part(what, self.change.row::<R>().await)? else {
             return Ok(());
         };
-        self.copied.part(what, merge(ours, &theirs)).map(drop)
+        self.copied.left_out.extend(merge(ours, &theirs));
+        Ok(())
     }
 
-    async fn take_metadata(
-        &mut self,
-        to: &Core,
-        metadata: Vec<(String, MetadataValue)>,
-    ) -> Result<()> {
+    async fn take_metadata(&mut self, metadata: Vec<(String, MetadataValue)>) -> Result<()> {
         for (name, value) in metadata {
             let what = format!("metadata {name:?}");
-            let key = layout::metadata_of(&self.copied.peer)?.child(escape(&name));
-            let Some(key) = self.copied.part(&what, key)? else { continue };
-            let ours = to.metadata(&key).await;
-            if !matches!(self.copied.part(&what, ours)?, Some(None)) {
-                continue;
-            }
-            let set = self.change.metadata(&Entries::from([(name, Some(value))])).await;
-            self.copied.part(&what, set)?;
+            self.copied.part(&what, self.change.add_metadata(name, value).await)?;
         }
         Ok(())
     }
 }
 
-fn keep_ours<R: Stored>(ours: &mut R, theirs: &R) -> Result<()> {
+fn keep_ours<R: Stored>(ours: &mut R, theirs: &R) -> Vec<String> {
     if ours.is_empty() {
         ours.clone_from(theirs);
     }
-    Ok(())
+    Vec::new()
 }

@@ -63,6 +63,20 @@ impl TagRow {
         Ok(())
     }
 
+    /// Adds a tag, if there is none of its name. When it does not fit, nothing changes.
+    pub(crate) fn add(
+        &mut self,
+        name: &str,
+        tag: Tag,
+        now: SystemTime,
+        limits: &Limits,
+    ) -> Result<()> {
+        if self.get(name, now).is_some() {
+            return Ok(());
+        }
+        self.merge([(name, Some(tag))], now, limits)
+    }
+
     /// Replaces all tags. When the new ones do not fit, the old ones stay.
     pub(crate) fn set<N: AsRef<str>>(
         &mut self,

@@ -90,7 +90,9 @@ fn entry(address: &ImportedAddress, now: SystemTime) -> AddrEntry {
 
 /// The second at which something expires that lives so many nanoseconds from `seen` on.
 fn at(seen: SystemTime, nanos: i64) -> i64 {
-    let since = seen.duration_since(UNIX_EPOCH).unwrap_or_default();
+    // Where it was kept in milliseconds, a part of one is gone: with it, the second is the one that was read.
+    let part = Duration::from_nanos(999_999);
+    let since = seen.duration_since(UNIX_EPOCH).unwrap_or_default().saturating_add(part);
     let expiry = since.saturating_add(Duration::from_nanos(nanos.unsigned_abs()));
     i64::try_from(expiry.as_secs()).unwrap_or(i64::MAX)
 }
