@@ -6,5 +6,6 @@ pub(crate) mod hostile;
 mod js;
 mod js_corrupt;
 mod js_old;
+mod operations;
 mod py;
 mod rows;

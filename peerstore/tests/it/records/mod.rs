@@ -4,6 +4,7 @@ mod addresses;
 mod envelope;
 mod fixtures;
 mod go;
+mod in_turn;
 mod js;
 mod mutated;
 mod py;
