@@ -13,6 +13,7 @@ mod gc;
 pub mod interop;
 mod keys;
 mod layout;
+mod lenient;
 mod limits;
 mod listing;
 mod metadata;

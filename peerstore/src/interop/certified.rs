@@ -1,9 +1,11 @@
 use bytes::Bytes;
 use prost::Message;
+use prost::encoding::WireType::{self, LengthDelimited, Varint};
 
 use super::envelope::Claims;
 use super::row::Content;
 use super::skipped::SkipReason;
+use crate::lenient::{self, Schema};
 
 /// A signed envelope beside the number that it is said to have, as go's address book and js's old one keep it.
 #[derive(Clone, PartialEq, Message)]
@@ -14,9 +16,13 @@ pub(super) struct CertifiedRecord {
     pub(super) raw: Bytes,
 }
 
+impl Schema for CertifiedRecord {
+    const FIELDS: &[(u32, WireType)] = &[(1, Varint), (2, LengthDelimited)];
+}
+
 /// Takes in a certified record, and answers what its envelope claims.
 pub(super) fn take_in(content: &mut Content, encoded: Option<Bytes>) -> Option<Claims> {
-    let decoded = CertifiedRecord::decode(encoded?)
+    let decoded = lenient::decode::<CertifiedRecord>(encoded?)
         .map_err(|error| SkipReason::damaged("the certified record", error));
     let CertifiedRecord { seq, raw } = content.part(decoded)?;
     let claims = Claims::of(&raw, &content.peer.peer);

@@ -2,9 +2,11 @@ use bytes::Bytes;
 use libp2p_identity::PeerId;
 use multiaddr::{Multiaddr, Protocol};
 use prost::Message;
+use prost::encoding::WireType::{self, LengthDelimited, Varint};
 
 use super::address::address;
 use super::imported::{ImportedAddress, ImportedEnvelope};
+use crate::lenient::{self, Schema};
 
 /// What an envelope says of itself, unverified.
 #[derive(Debug, Default)]
@@ -16,13 +18,13 @@ pub(super) struct Claims {
 impl Claims {
     /// What can be read of it. Nothing is refused: whether it is an envelope is seen when it is verified.
     pub(super) fn of(envelope: &Bytes, peer: &PeerId) -> Self {
-        let record = Envelope::decode(envelope.clone())
-            .and_then(|envelope| PeerRecord::decode(envelope.payload));
+        let record = lenient::decode(envelope.clone())
+            .and_then(|envelope: Envelope| lenient::decode::<PeerRecord>(envelope.payload));
         let Ok(record) = record else {
             return Self::default();
         };
-        let infos = record.addresses.into_iter().filter_map(|info| AddressInfo::decode(info).ok());
-        let addresses = infos.filter_map(|info| address(&info.multiaddr).ok());
+        let infos = record.addresses.into_iter().filter_map(|info| lenient::decode(info).ok());
+        let addresses = infos.filter_map(|info: AddressInfo| address(&info.multiaddr).ok());
         Self {
             sequence: Some(record.seq),
             addresses: addresses.map(|addr| without_self(addr, peer)).collect(),
@@ -45,7 +47,7 @@ impl Claims {
 
 /// The envelope of a row of py, for whose key there is no other peer than the one that signed it.
 pub(super) fn signer(envelope: &Bytes) -> Option<PeerId> {
-    let envelope = Envelope::decode(envelope.clone()).ok()?;
+    let envelope: Envelope = lenient::decode(envelope.clone()).ok()?;
     let key = libp2p_identity::PublicKey::try_decode_protobuf(&envelope.public_key).ok()?;
     Some(key.to_peer_id())
 }
@@ -66,6 +68,10 @@ struct Envelope {
     payload: Bytes,
 }
 
+impl Schema for Envelope {
+    const FIELDS: &[(u32, WireType)] = &[(1, LengthDelimited), (3, LengthDelimited)];
+}
+
 #[derive(Clone, PartialEq, Message)]
 struct PeerRecord {
     #[prost(uint64, tag = "2")]
@@ -74,8 +80,16 @@ struct PeerRecord {
     addresses: Vec<Bytes>,
 }
 
+impl Schema for PeerRecord {
+    const FIELDS: &[(u32, WireType)] = &[(2, Varint), (3, LengthDelimited)];
+}
+
 #[derive(Clone, PartialEq, Message)]
 struct AddressInfo {
     #[prost(bytes = "bytes", tag = "1")]
     multiaddr: Bytes,
+}
+
+impl Schema for AddressInfo {
+    const FIELDS: &[(u32, WireType)] = &[(1, LengthDelimited)];
 }

@@ -5,7 +5,6 @@
 //! the payload type that go-libp2p and js-libp2p use. Which envelopes are taken is what go-libp2p takes.
 
 mod error;
-mod lenient;
 mod opened;
 mod seal;
 mod sequence;

@@ -4,9 +4,9 @@ use prost::Message;
 
 use super::VerifiedRecord;
 use super::error::RecordError;
-use super::lenient::Lenient;
 use super::signature;
 use super::wire::{Claim, Envelope, PAYLOAD_TYPE, signed_bytes};
+use crate::lenient::Lenient;
 
 /// An envelope of a peer record, taken apart. Nothing of it is verified.
 #[derive(Debug)]

@@ -5,9 +5,9 @@ use multiaddr::Multiaddr;
 use prost::Message;
 
 use super::error::RecordError;
-use super::lenient::Lenient;
 use super::verified::VerifiedRecord;
 use super::wire::{AddressInfo, DOMAIN, PAYLOAD_TYPE, PeerRecord};
+use crate::lenient::Lenient;
 use crate::multiaddrs;
 
 impl VerifiedRecord {

@@ -8,8 +8,8 @@ use libp2p_identity::{KeyType, PublicKey};
 use prost::Message;
 
 use super::error::RecordError;
-use super::lenient::Lenient;
 use super::wire;
+use crate::lenient::Lenient;
 
 /// The key that is said to have signed.
 pub(super) fn signer(key: Option<Lenient<wire::PublicKey>>) -> Result<PublicKey, RecordError> {

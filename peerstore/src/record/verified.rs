@@ -4,9 +4,9 @@ use multiaddr::Multiaddr;
 use prost::Message;
 
 use super::error::RecordError;
-use super::lenient::Lenient;
 use super::opened::OpenedEnvelope;
 use super::wire::PeerRecord;
+use crate::lenient::Lenient;
 use crate::multiaddrs;
 
 /// What a peer says of itself, and that it was this peer who said it. There is none without a signature that

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use prost::encoding::WireType;
 use prost::{Message, length_delimiter_len};
 
-use super::lenient::{Lenient, Schema};
+use crate::lenient::{Lenient, Schema};
 
 /// What is signed begins with it, so that a signature for another purpose is of no use here.
 pub(super) const DOMAIN: &str = "libp2p-peer-record";

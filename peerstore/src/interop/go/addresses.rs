@@ -3,7 +3,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use datastore::Expiry;
 use libp2p_identity::PeerId;
-use prost::Message;
 
 use super::super::address::address;
 use super::super::certified;
@@ -12,10 +11,11 @@ use super::super::row::Content;
 use super::super::skipped::SkipReason;
 use super::super::time::RECENTLY_CONNECTED_TTL;
 use super::wire::{AddrBookRecord, AddrEntry, CONNECTED, PERMANENT};
+use crate::lenient;
 
 /// The addresses of a peer, and its certified record.
 pub(in crate::interop) fn addresses(peer: PeerId, value: Bytes) -> Result<Content, SkipReason> {
-    let record = AddrBookRecord::decode(value)
+    let record = lenient::decode::<AddrBookRecord>(value)
         .map_err(|error| SkipReason::damaged("the address record", error))?;
     if !record.id.is_empty() && record.id != peer.to_bytes() {
         return Err(SkipReason::OtherPeer);
@@ -33,7 +33,7 @@ pub(in crate::interop) fn addresses(peer: PeerId, value: Bytes) -> Result<Conten
 }
 
 fn entry_of(entry: Bytes) -> Result<ImportedAddress, SkipReason> {
-    let entry = AddrEntry::decode(entry)
+    let entry = lenient::decode::<AddrEntry>(entry)
         .map_err(|error| SkipReason::damaged("an entry of the address record", error))?;
     let addr = address(&entry.addr)?;
     let last_seen = written(&entry);

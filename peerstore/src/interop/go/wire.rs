@@ -1,5 +1,8 @@
 use bytes::Bytes;
 use prost::Message;
+use prost::encoding::WireType::{self, LengthDelimited, Varint};
+
+use crate::lenient::Schema;
 
 /// What lies under `/peers/addrs/<B32>`. The messages in it are read one by one, so that a damaged one
 /// hides no other.
@@ -13,6 +16,11 @@ pub(super) struct AddrBookRecord {
     pub(super) certified_record: Option<Bytes>,
 }
 
+impl Schema for AddrBookRecord {
+    const FIELDS: &[(u32, WireType)] =
+        &[(1, LengthDelimited), (2, LengthDelimited), (3, LengthDelimited)];
+}
+
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct AddrEntry {
     #[prost(bytes = "bytes", tag = "1")]
@@ -23,6 +31,10 @@ pub(super) struct AddrEntry {
     /// Nanoseconds.
     #[prost(int64, tag = "3")]
     pub(super) ttl: i64,
+}
+
+impl Schema for AddrEntry {
+    const FIELDS: &[(u32, WireType)] = &[(1, LengthDelimited), (2, Varint), (3, Varint)];
 }
 
 /// The time to live of an address that is kept for ever, in nanoseconds.

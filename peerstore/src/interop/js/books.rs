@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use libp2p_identity::PeerId;
-use prost::Message;
 
 use super::super::certified;
 use super::super::row::{Content, text};
@@ -10,11 +9,12 @@ use super::super::skipped::SkipReason;
 use super::super::value::ImportedValue;
 use super::address_of;
 use super::wire::{Addresses, Protocols};
+use crate::lenient;
 
 /// The addresses of a peer, and its certified record.
 pub(in crate::interop) fn addresses(peer: PeerId, value: Bytes) -> Result<Content, SkipReason> {
-    let book =
-        Addresses::decode(value).map_err(|error| SkipReason::damaged("the address book", error))?;
+    let book = lenient::decode::<Addresses>(value)
+        .map_err(|error| SkipReason::damaged("the address book", error))?;
     let mut content = Content::of(peer);
     for address in book.addrs {
         if let Some(address) = content.part(address_of(address)) {
@@ -28,7 +28,7 @@ pub(in crate::interop) fn addresses(peer: PeerId, value: Bytes) -> Result<Conten
 
 /// The protocols of a peer.
 pub(in crate::interop) fn protocols(peer: PeerId, value: Bytes) -> Result<Content, SkipReason> {
-    let book = Protocols::decode(value)
+    let book = lenient::decode::<Protocols>(value)
         .map_err(|error| SkipReason::damaged("the protocol book", error))?;
     let mut content = Content::of(peer);
     content.add_protocols(book.protocols);

@@ -15,10 +15,12 @@ use super::super::time::from_millis;
 use super::super::value::ImportedValue;
 use super::address_of;
 use super::wire::{Entry, NamedTag, Peer, Tag, TagList};
+use crate::lenient;
 
 /// Everything of a peer. A row that does not say when it was written is an older one, not an expired one.
 pub(in crate::interop) fn everything(peer: PeerId, value: Bytes) -> Result<Content, SkipReason> {
-    let row = Peer::decode(value).map_err(|error| SkipReason::damaged("the peer", error))?;
+    let row =
+        lenient::decode::<Peer>(value).map_err(|error| SkipReason::damaged("the peer", error))?;
     let mut content = Content::of(peer);
     for address in row.addresses {
         if let Some(address) = content.part(address_of(address)) {
@@ -89,14 +91,14 @@ fn metadata_of(entry: Bytes) -> Result<(String, Bytes), SkipReason> {
 
 fn tag_of(entry: Bytes) -> Result<ImportedTag, SkipReason> {
     let entry = entry_of(entry, "a tag")?;
-    let tag = Tag::decode(entry.value.unwrap_or_default())
+    let tag: Tag = lenient::decode(entry.value.unwrap_or_default())
         .map_err(|error| SkipReason::damaged("a tag", error))?;
     let name = text("the name of a tag", &entry.key)?;
     Ok(ImportedTag { name, value: tag.value, expiry: expiry(tag.expiry) })
 }
 
 fn entry_of(entry: Bytes, what: &'static str) -> Result<Entry, SkipReason> {
-    Entry::decode(entry).map_err(|error| SkipReason::damaged(what, error))
+    lenient::decode(entry).map_err(|error| SkipReason::damaged(what, error))
 }
 
 fn expiry(millis: Option<u64>) -> Expiry {

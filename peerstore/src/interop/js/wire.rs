@@ -1,5 +1,8 @@
 use bytes::Bytes;
 use prost::Message;
+use prost::encoding::WireType::{self, LengthDelimited, Varint};
+
+use crate::lenient::Schema;
 
 /// What lies under `/peers/<cid>`, with the fields of all releases. The messages in it are read one by
 /// one, so that a damaged one hides no other; and the maps are lists, so that their order stays.
@@ -25,6 +28,19 @@ pub(super) struct Peer {
     pub(super) updated: Option<u64>,
 }
 
+impl Schema for Peer {
+    const FIELDS: &[(u32, WireType)] = &[
+        (1, LengthDelimited),
+        (2, LengthDelimited),
+        (3, LengthDelimited),
+        (4, LengthDelimited),
+        (5, LengthDelimited),
+        (6, LengthDelimited),
+        (7, LengthDelimited),
+        (8, Varint),
+    ];
+}
+
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Address {
     #[prost(bytes = "bytes", tag = "1")]
@@ -34,6 +50,10 @@ pub(super) struct Address {
     /// Milliseconds since 1970.
     #[prost(uint64, optional, tag = "3")]
     pub(super) observed: Option<u64>,
+}
+
+impl Schema for Address {
+    const FIELDS: &[(u32, WireType)] = &[(1, LengthDelimited), (2, Varint), (3, Varint)];
 }
 
 /// An entry of a map of bytes, or of the list that was there before.
@@ -46,6 +66,10 @@ pub(super) struct Entry {
     pub(super) value: Option<Bytes>,
 }
 
+impl Schema for Entry {
+    const FIELDS: &[(u32, WireType)] = &[(1, LengthDelimited), (2, LengthDelimited)];
+}
+
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Tag {
     #[prost(uint32, tag = "1")]
@@ -53,6 +77,10 @@ pub(super) struct Tag {
     /// Milliseconds since 1970.
     #[prost(uint64, optional, tag = "2")]
     pub(super) expiry: Option<u64>,
+}
+
+impl Schema for Tag {
+    const FIELDS: &[(u32, WireType)] = &[(1, Varint), (2, Varint)];
 }
 
 /// The tags of releases that kept them in the metadata, under the name `tags`.
@@ -82,9 +110,17 @@ pub(super) struct Addresses {
     pub(super) certified_record: Option<Bytes>,
 }
 
+impl Schema for Addresses {
+    const FIELDS: &[(u32, WireType)] = &[(1, LengthDelimited), (2, LengthDelimited)];
+}
+
 /// What lies under `/peers/protos/<cid>`.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Protocols {
     #[prost(bytes = "bytes", repeated, tag = "1")]
     pub(super) protocols: Vec<Bytes>,
+}
+
+impl Schema for Protocols {
+    const FIELDS: &[(u32, WireType)] = &[(1, LengthDelimited)];
 }

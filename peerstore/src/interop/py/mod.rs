@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use libp2p_identity::PeerId;
-use prost::Message;
 
 use self::wire::{Items, Latency, Map, MapEntry, OwnRecord};
 use super::address::address;
@@ -18,6 +17,7 @@ use super::place::PyHolds;
 use super::row::{Content, text};
 use super::skipped::SkipReason;
 use super::value::ImportedValue;
+use crate::lenient::{self, Schema};
 
 /// One book of a peer.
 pub(super) fn book(peer: PeerId, holds: PyHolds, value: Bytes) -> Result<Content, SkipReason> {
@@ -82,8 +82,8 @@ fn entry_of(entry: Bytes) -> Result<(String, Bytes), SkipReason> {
     Ok((text("the name of an entry", &entry.key)?, entry.value))
 }
 
-fn message<M: Message + Default>(what: &'static str, value: Bytes) -> Result<M, SkipReason> {
-    M::decode(value).map_err(|error| SkipReason::damaged(what, error))
+fn message<M: Schema>(what: &'static str, value: Bytes) -> Result<M, SkipReason> {
+    lenient::decode(value).map_err(|error| SkipReason::damaged(what, error))
 }
 
 /// For py an address lives for ever once it was stored and read again, even one that had expired.

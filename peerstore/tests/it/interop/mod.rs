@@ -9,3 +9,4 @@ mod js_old;
 mod operations;
 mod py;
 mod rows;
+mod wire_types;

@@ -99,7 +99,7 @@ fn the_node_s_own_envelope_is_that_of_its_signer() {
     assert_eq!((record.peer_id(), Some(record.seq())), (own.peer, envelope.sequence));
 }
 
-fn pairs(rows: &Value) -> Rows {
+pub(super) fn pairs(rows: &Value) -> Rows {
     let rows = rows.as_array().unwrap().iter();
     rows.map(|row| (hex(&row[0]), hex(&row[1]))).collect()
 }

@@ -1,14 +1,21 @@
-use bytes::{Buf, BufMut};
+//! Messages of protobuf that others wrote.
+
+use bytes::{Buf, BufMut, Bytes};
 use prost::encoding::{DecodeContext, WireType, skip_field};
 use prost::{DecodeError, Message};
 
 /// A message as the specification of protobuf has it read: a field of another wire type than that of the
 /// schema is one that is not known, and is skipped. `prost` alone refuses the whole message for it.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Lenient<M>(pub(super) M);
+pub(crate) struct Lenient<M>(pub(crate) M);
+
+/// Reads such a message.
+pub(crate) fn decode<M: Schema>(message: Bytes) -> Result<M, DecodeError> {
+    Lenient::decode(message).map(|Lenient(message)| message)
+}
 
 /// The wire types of a message's fields.
-pub(super) trait Schema: Message + Default {
+pub(crate) trait Schema: Message + Default {
     /// The number of each field, and its wire type.
     const FIELDS: &[(u32, WireType)];
 }
