@@ -246,10 +246,7 @@ pub(crate) async fn export(
     let protocols = core.read_once::<ProtocolRow>(peer).await?;
     exported.protocols = protocols.iter().map(ToOwned::to_owned).collect();
     for (name, value) in core.all_metadata(peer).await? {
-        // As it is stored, if it is of a type that nobody else has.
-        let known = ImportedValue::of(&value);
-        let value = known.unwrap_or_else(|| ImportedValue::Bytes(value.as_bytes().clone()));
-        exported.metadata.push((name, value));
+        exported.metadata.push((name, ImportedValue::of(&value)));
     }
     let tags = core.read_once::<TagRow>(peer).await?;
     exported.tags = tags

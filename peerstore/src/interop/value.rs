@@ -3,7 +3,7 @@ use datastore::Result;
 
 use crate::metadata::MetadataValue;
 
-/// A value of metadata, in the types that the implementations have in common.
+/// A value of metadata, in the types that the implementations have in common, or in one that none of them has.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ImportedValue {
@@ -19,6 +19,8 @@ pub enum ImportedValue {
     Uint(u64),
     /// A number with a fraction.
     Float(f64),
+    /// A value of another type of the caller's, as [`MetadataValue::Typed`] has it: peerstores have it alone.
+    Other(Bytes),
 }
 
 impl ImportedValue {
@@ -34,20 +36,21 @@ impl ImportedValue {
             Self::Int(number) => MetadataValue::typed(number),
             Self::Uint(number) => MetadataValue::typed(number),
             Self::Float(number) => MetadataValue::typed(number),
+            Self::Other(encoded) => Ok(MetadataValue::Typed(encoded.clone())),
         }
     }
 
-    /// A value that a peerstore keeps; `None` if it is of another type than these. Whole numbers below
-    /// 2^63 come back as [`Int`](Self::Int): how large their type was is not kept.
-    pub fn of(value: &MetadataValue) -> Option<Self> {
+    /// A value that a peerstore keeps. Whole numbers below 2^63 come back as [`Int`](Self::Int): how large their type
+    /// was is not kept.
+    pub fn of(value: &MetadataValue) -> Self {
         match value {
-            MetadataValue::Bytes(bytes) => Some(Self::Bytes(bytes.clone())),
-            MetadataValue::Typed(_) => (value.decode().map(Self::Text))
+            MetadataValue::Bytes(bytes) => Self::Bytes(bytes.clone()),
+            MetadataValue::Typed(encoded) => (value.decode().map(Self::Text))
                 .or_else(|_| value.decode().map(Self::Bool))
                 .or_else(|_| value.decode().map(Self::Int))
                 .or_else(|_| value.decode().map(Self::Uint))
                 .or_else(|_| value.decode().map(Self::Float))
-                .ok(),
+                .unwrap_or_else(|_| Self::Other(encoded.clone())),
         }
     }
 }

@@ -32,7 +32,8 @@ use crate::store_arg::StoreArg;
 It writes a dump, which `dstore import` puts into a store as it is, and `dstore peers import` reads. Go's rows are \
 those of pstoreds, js's those of its peer store 12. What has expired is not written.
 What has no place there is named on standard error: reputation, tags in go, metadata that is neither text nor bytes in \
-js, private keys in js, and those that were not asked for. It reads a frozen view, where the store has one. \
+js, nor a number or a truth value in go, private keys in js, and those that were not asked for. Numbers become Go's \
+int, uint64 and float64: the sizes that they had are not kept. It reads a frozen view, where the store has one. \
 With -o the file appears once it is whole.")]
 pub(super) struct Export {
     /// URL of the store

@@ -14,15 +14,15 @@ impl Shown {
     pub(super) fn of(value: &MetadataValue) -> Self {
         let shown = |kind, text, json| Self { kind, text, json };
         match ImportedValue::of(value) {
-            Some(ImportedValue::Bytes(bytes)) => match str::from_utf8(&bytes) {
+            ImportedValue::Bytes(bytes) => match str::from_utf8(&bytes) {
                 Ok(text) => shown("bytes", quoted(text), json!(BASE64.encode(&bytes))),
                 Err(_) => shown("bytes", hex(&bytes), json!(BASE64.encode(&bytes))),
             },
-            Some(ImportedValue::Text(text)) => shown("text", quoted(&text), json!(text)),
-            Some(ImportedValue::Bool(truth)) => shown("bool", truth.to_string(), json!(truth)),
-            Some(ImportedValue::Int(number)) => shown("int", number.to_string(), json!(number)),
-            Some(ImportedValue::Uint(number)) => shown("int", number.to_string(), json!(number)),
-            Some(ImportedValue::Float(number)) => shown("float", number.to_string(), json!(number)),
+            ImportedValue::Text(text) => shown("text", quoted(&text), json!(text)),
+            ImportedValue::Bool(truth) => shown("bool", truth.to_string(), json!(truth)),
+            ImportedValue::Int(number) => shown("int", number.to_string(), json!(number)),
+            ImportedValue::Uint(number) => shown("int", number.to_string(), json!(number)),
+            ImportedValue::Float(number) => shown("float", number.to_string(), json!(number)),
             _ => {
                 let bytes = value.as_bytes();
                 shown("cbor", hex(bytes), json!(BASE64.encode(bytes)))

@@ -15,9 +15,10 @@ use super::{PROTOCOLS, gob};
 /// Writes a peer as the rows of go-libp2p's pstoreds.
 ///
 /// An address without times gets an hour from `now`. Go writes addresses in the order of their expiry,
-/// and so does this. A set of two protocols or more has no order in Go; here they are sorted. Whole
-/// numbers become Go's `int` and `uint64`. Go builds its index of what expires itself. A private key is
-/// written where the peer that is handed in has one.
+/// and so does this. A set of two protocols or more has no order in Go; here they are sorted. Numbers
+/// become Go's `int`, `uint64` and `float64`, whatever type of Go's they had; values of a type that Go does not
+/// have are left out. Go builds its index of what expires itself. A private key is written where the peer that is
+/// handed in has one.
 ///
 /// # Errors
 /// None for any peer: what cannot be a key is left out. A key that could not be made all the same would
@@ -38,8 +39,8 @@ pub fn to_go(peer: &ImportedPeer, now: SystemTime) -> Result<Exported> {
         exported.rows.push((key, public.encode_protobuf()));
     }
     for (name, value) in &peer.metadata {
-        match metadata_key(&id, name) {
-            Some(key) => exported.rows.push((key, gob::encode(value))),
+        match metadata_key(&id, name).zip(gob::encode(value)) {
+            Some(row) => exported.rows.push(row),
             None => exported.left_out.push(LeftOut::Metadata(name.clone())),
         }
     }

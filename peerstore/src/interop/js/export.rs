@@ -17,7 +17,7 @@ use crate::layout;
 /// So an address is written as observed an hour before it expires, which lies ahead for those that have
 /// longer to live; and what has no times is of `now`.
 ///
-/// Metadata of js is bytes: texts become UTF-8, numbers and truth values are left out.
+/// Metadata of js is bytes: texts become UTF-8; numbers, truth values and what is of another type are left out.
 ///
 /// # Errors
 /// None for any peer. A key that could not be made all the same would be
@@ -90,6 +90,7 @@ fn bytes_of(value: &ImportedValue) -> Option<Bytes> {
         ImportedValue::Bool(_)
         | ImportedValue::Int(_)
         | ImportedValue::Uint(_)
-        | ImportedValue::Float(_) => None,
+        | ImportedValue::Float(_)
+        | ImportedValue::Other(_) => None,
     }
 }

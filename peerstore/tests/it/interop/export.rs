@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use datastore::Expiry;
+use peerstore::PeerImportOptions;
 use peerstore::interop::{
     Exported, ImportedAddress, ImportedPeer, ImportedTag, ImportedValue, LeftOut, to_go, to_js,
 };
 
 use super::fixture::{at_secs, import, load, rows, sorted, to_hex};
+use crate::support::{World, peer};
 
 const NOW: u64 = 1_767_226_200;
 
@@ -161,6 +163,27 @@ fn what_the_other_cannot_hold_is_told() {
         names.iter().map(|name| LeftOut::Metadata((*name).to_owned())).collect();
     expected.extend([LeftOut::Tags, LeftOut::Latency]);
     assert_eq!(exported.left_out, expected);
+}
+
+#[tokio::test]
+async fn a_value_of_a_type_that_nobody_else_has_is_left_out_and_taken_in_again() {
+    let world = World::memory();
+    let open = world.open().await;
+    let (id, other) = (peer(1), World::memory().open().await);
+    open.peers.metadata().put_typed(&id, "typed", &("relay", 3)).await.unwrap();
+    open.peers.metadata().put_bytes(&id, "bytes", "1").await.unwrap();
+    let known = open.peers.export(&id, false).await.unwrap().unwrap();
+    for exported in [to_go(&known, at_secs(NOW)).unwrap(), to_js(&known, at_secs(NOW)).unwrap()] {
+        assert_eq!(exported.left_out, [LeftOut::Metadata("typed".to_owned())]);
+        let again = import(&exported.rows.into_iter().map(pair).collect());
+        let bytes = ImportedValue::Bytes("1".into());
+        assert_eq!(again.peers[0].metadata, [("bytes".to_owned(), bytes)]);
+    }
+    other.peers.import(&known, &PeerImportOptions::default()).await.unwrap();
+    let typed = other.peers.metadata().get_typed::<(String, u8)>(&id, "typed").await.unwrap();
+    assert_eq!(typed, Some(("relay".to_owned(), 3)));
+    other.close().await;
+    open.close().await;
 }
 
 #[test]

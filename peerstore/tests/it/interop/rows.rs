@@ -220,9 +220,11 @@ fn values_are_kept_by_a_peerstore_with_their_types() {
         ImportedValue::Text("42".to_owned()),
         ImportedValue::Bytes(vec![1, 2].into()),
     ] {
-        assert_eq!(ImportedValue::of(&value.to_metadata().unwrap()), Some(value));
+        assert_eq!(ImportedValue::of(&value.to_metadata().unwrap()), value);
     }
     let seven = ImportedValue::Uint(7).to_metadata().unwrap();
-    assert_eq!(ImportedValue::of(&seven), Some(ImportedValue::Int(7)));
-    assert_eq!(ImportedValue::of(&MetadataValue::typed(&(1, 2)).unwrap()), None);
+    assert_eq!(ImportedValue::of(&seven), ImportedValue::Int(7));
+    let other = MetadataValue::typed(&(1, 2)).unwrap();
+    assert_eq!(ImportedValue::of(&other), ImportedValue::Other(other.as_bytes().clone()));
+    assert_eq!(ImportedValue::of(&other).to_metadata().unwrap(), other);
 }

@@ -76,8 +76,8 @@ impl Basic {
     }
 }
 
-/// Writes a row.
-pub(in super::super) fn encode(metadata: &ImportedValue) -> Vec<u8> {
+/// Writes a row; `None` for a value of a type that Go does not have.
+pub(in super::super) fn encode(metadata: &ImportedValue) -> Option<Vec<u8>> {
     let mut value = Writer::default();
     value.uint(0);
     let (name, number) = match metadata {
@@ -106,12 +106,13 @@ pub(in super::super) fn encode(metadata: &ImportedValue) -> Vec<u8> {
             value.uint(number.to_bits().swap_bytes());
             ("float64", FLOAT)
         }
+        ImportedValue::Other(_) => return None,
     };
     let mut message = Writer::interface(name);
     message.int(number).counted(&value);
     let mut row = Writer::default();
     row.counted(&message);
-    row.finish()
+    Some(row.finish())
 }
 
 const TOO_LARGE: Flaw = Flaw::Damaged("a number does not fit its type");
