@@ -197,7 +197,8 @@ impl Peerstore {
     }
 
     /// Removes all that is known of a peer, but for the sequence number below which its records are too old, which
-    /// is kept for [`watermark_ttl`](PeerstoreOptions::watermark_ttl).
+    /// is kept for [`watermark_ttl`](PeerstoreOptions::watermark_ttl). Where a lifetime had grown, an entry of the
+    /// expiry index has the peer's id until the moment at which it would have ended before, and is collected then.
     ///
     /// # Errors
     /// [`InvalidInput`](datastore::ErrorKind::InvalidInput) for the node itself: a peer of which
@@ -206,7 +207,8 @@ impl Peerstore {
         self.take_away(peer, true).await
     }
 
-    /// Removes all that is known of a peer: old signed records are taken again.
+    /// Removes all that is known of a peer: old signed records are taken again, and no key names the peer any more. It
+    /// walks the index of what expires, and so costs as much as there is that expires.
     ///
     /// # Errors
     /// As [`remove`](Self::remove).
@@ -349,6 +351,9 @@ impl Peerstore {
             );
         }
         change.take_away(keep_watermark).await?;
+        if !keep_watermark {
+            change.take_index_entries_away().await?;
+        }
         change.commit().await
     }
 }

@@ -1,11 +1,12 @@
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use futures::TryStreamExt;
 
 use super::entry::{DIGITS, OVERHEAD, digits, entry_key, from_digits};
 use super::marks::Marks;
 use super::round::ExpiryRound;
-use crate::{Batch, Datastore, DatastoreExt, Due, Expiry, Key, Op, Result};
+use crate::{Batch, Datastore, DatastoreExt, Due, Expiry, Key, Op, Query, Result};
 
 /// By which a sweep finds what has expired, without looking at anything else: for whatever keeps records
 /// that end, in any store.
@@ -134,6 +135,25 @@ impl ExpiryIndex {
     pub fn unschedule(&self, key: &Key, expiry: Expiry) -> Option<Op> {
         let entry = entry_key(&self.prefix, expiry.as_millis(), key).ok();
         entry.filter(|_| expiry != Expiry::NEVER).map(|key| Op::Delete { key })
+    }
+
+    /// The entries of these records, due or not. It walks the whole index: for records of which nothing may be left,
+    /// and which may have come to live longer, so that [`unschedule`](Self::unschedule) does not remove all.
+    ///
+    /// # Errors
+    /// As [`Datastore::query_page`].
+    pub async fn entries_of(
+        &self,
+        store: &(impl Datastore + ?Sized),
+        records: &[Key],
+    ) -> Result<Vec<Due>> {
+        let mut found = Vec::new();
+        let mut entries = store.query_keys(Query::descendants(self.prefix.clone()));
+        while let Some(entry) = entries.try_next().await? {
+            let due = Due::parse(&self.prefix, &entry);
+            found.extend(due.filter(|due| records.contains(due.key())));
+        }
+        Ok(found)
     }
 
     /// Begins to look for what is past `now`.

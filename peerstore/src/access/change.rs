@@ -1,4 +1,4 @@
-use datastore::{DatastoreExt, Op, Query, Result};
+use datastore::{DatastoreExt, Due, Op, Query, Result};
 use futures::TryStreamExt;
 use libp2p_identity::PeerId;
 
@@ -31,6 +31,8 @@ pub(crate) struct Change<'c> {
     pub(super) entries: Option<(usize, usize)>,
     /// Rows in quarantine that go with the peer, and metadata that is written once more.
     aside: Vec<Op>,
+    /// Entries of the expiry index that go with the peer.
+    unindexed: Vec<Op>,
     /// What is told of them.
     pub(super) told: Vec<PeerEvent>,
     extent: Extent,
@@ -51,6 +53,7 @@ impl<'c> Change<'c> {
             extra: Vec::new(),
             entries: None,
             aside: Vec::new(),
+            unindexed: Vec::new(),
             told: Vec::new(),
             extent: Extent::default(),
             cached: true,
@@ -102,6 +105,17 @@ impl<'c> Change<'c> {
                 self.aside.push(Op::Delete { key: key.detached() });
             }
         }
+        Ok(())
+    }
+
+    /// Takes away what the expiry index has of the peer, also where its rows came to live longer. It walks the index.
+    pub(crate) async fn take_index_entries_away(&mut self) -> Result<()> {
+        let mut rows = Vec::with_capacity(Book::ALL.len());
+        for book in Book::ALL {
+            rows.push(book.key(&self.peer)?);
+        }
+        let entries = self.core.index().entries_of(self.core.store(), &rows).await?;
+        self.unindexed.extend(entries.iter().map(Due::settled));
         Ok(())
     }
 
@@ -184,6 +198,7 @@ impl<'c> Change<'c> {
         self.rows.plan(self.core, self.extent, writes);
         writes.rows.append(&mut self.extra);
         writes.rows.append(&mut self.aside);
+        writes.after.append(&mut self.unindexed);
     }
 
     /// What subscribers are to be told once it is committed.

@@ -74,10 +74,10 @@ const BUDGETS: &[(&str, [&str; 4])] = &[
     (
         "forget",
         [
-            "2 DELETE 1 GET 1 HEAD 8 LIST",
-            "2 DELETE 6 GET 1 HEAD 8 LIST",
-            "1 GET 1 HEAD 8 LIST",
-            "2 GET 1 HEAD 8 LIST",
+            "1 BULK 1 DELETE 1 GET 1 HEAD 9 LIST",
+            "1 BULK 1 DELETE 6 GET 1 HEAD 9 LIST",
+            "1 GET 1 HEAD 9 LIST",
+            "2 GET 1 HEAD 9 LIST",
         ],
     ),
     ("collect nothing", ["1 LIST", "1 LIST", "1 LIST", "1 LIST"]),
@@ -85,7 +85,7 @@ const BUDGETS: &[(&str, [&str; 4])] = &[
     ("addresses, after a restart", ["1 GET", "1 GET", "1 GET", "1 GET"]),
     (
         "collect what expired of a peer",
-        ["2 BULK 2 GET 1 LIST", "2 BULK 3 GET 1 LIST", "2 GET 1 LIST", "3 GET 1 LIST"],
+        ["2 BULK 1 GET 1 LIST", "2 BULK 2 GET 1 LIST", "1 GET 1 LIST", "2 GET 1 LIST"],
     ),
 ];
 

@@ -16,7 +16,9 @@ use crate::store_arg::StoreArg;
   dstore peers rm fjall:node PEER --forget
 
 What stays for two days is the number of the peer's newest signed record, so that older ones are still refused; \
-with --forget that goes too. Exit code 2 for the node itself: a peer that has sealed its record in this store. With --json it says of each whether anything was known.")]
+with --forget that goes too, and so does what the index of what expires has of the peer, which is walked for that.
+Exit code 2 for the node itself: a peer that has sealed its record in this store. With --json it says of each whether \
+anything was known.")]
 pub(super) struct Rm {
     /// URL of the store
     store: StoreArg,

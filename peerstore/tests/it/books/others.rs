@@ -73,6 +73,39 @@ async fn removing_a_peer_leaves_nothing_of_it_and_all_of_the_others() {
 }
 
 #[tokio::test]
+async fn what_is_forgotten_is_named_by_no_key() {
+    for world in World::all() {
+        let open = world.open().await;
+        for n in 1..=3 {
+            // Each is refreshed, so that the index has an entry before its time.
+            for ttl in [HOUR, 7 * 24 * HOUR] {
+                open.peers.addresses().add(&peer(n), &addrs(2), ttl).await.unwrap();
+                open.peers.tags().set(&peer(n), "t", 1, Some(ttl)).await.unwrap();
+            }
+        }
+        let naming = async |n| {
+            let cid = [&[0x01, 0x72][..], &peer(n).to_bytes()].concat();
+            let text = data_encoding::BASE32_NOPAD.encode(&cid).to_lowercase();
+            let all: Vec<_> =
+                open.below().await.query_keys(Query::all()).try_collect().await.unwrap();
+            all.into_iter().filter(|key| key.to_string().contains(&text)).count()
+        };
+        let before = naming(2).await;
+        assert_eq!(before, 4, "two rows, and an entry of each");
+        open.peers.forget(&peer(1)).await.unwrap();
+        assert_eq!((naming(1).await, naming(2).await), (0, before));
+        open.peers.remove(&peer(2)).await.unwrap();
+        open.peers.forget(&peer(2)).await.unwrap();
+        assert_eq!((naming(2).await, naming(3).await), (0, before));
+        // What is left is collected as ever.
+        world.clock.advance(7 * 24 * HOUR);
+        open.peers.collect().await.unwrap();
+        assert_eq!(naming(3).await, 0);
+        open.close().await;
+    }
+}
+
+#[tokio::test]
 async fn peers_are_listed_once_and_in_pages() {
     for world in World::all() {
         let open = world.open().await;
