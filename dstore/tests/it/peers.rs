@@ -51,6 +51,8 @@ fn an_address_of_another_peer_is_refused_and_none_is_added() {
     place
         .run(["peers", "add", STORE, PEER, "/dns4//tcp/4001"])
         .fails(2, &["no address of", "empty"]);
+    let own = format!("/p2p/{PEER}");
+    place.run(["peers", "add", STORE, PEER, &own]).fails(2, &["no address of", "own id"]);
     for (peer, addr, ttl) in [("nobody", ADDR, "1h"), (PEER, "192.0.2.1", "1h"), (PEER, ADDR, "1")]
     {
         let add = ["peers", "add", STORE, peer, addr, "--ttl", ttl];
@@ -173,6 +175,8 @@ fn a_damaged_row_hides_no_other_and_reading_leaves_it() {
     place.put(&key, "damage");
     let ls = place.run(["peers", "ls", STORE, "--with-addresses"]);
     assert_eq!((ls.code, ls.text().lines().count()), (Some(0), 1), "{ls:?}");
+    let show = [PEER, OTHER].map(|peer| place.run(["peers", "show", STORE, peer]).err).concat();
+    assert!(show.contains("passed over") && !show.contains("quarantine"), "{show}");
     assert_eq!(place.ok(["get", STORE, &key]), "damage");
 }
 

@@ -29,11 +29,12 @@ impl Core {
             Flaw::Newer(version) => return Err(newer(key, *version)),
             Flaw::Damaged(why) => why,
         };
-        tracing::warn!(%key, why, "a row cannot be read and goes into quarantine");
         let guarded = self.capabilities().conditions == Conditions::AnyBatch;
         if !self.capabilities().writable || !(guarded || locked) {
+            tracing::warn!(%key, why, "a row cannot be read and is passed over");
             return Ok(());
         }
+        tracing::warn!(%key, why, "a row cannot be read and goes into quarantine");
         let put = Batch::new().put(self.place_aside(key, &value).await?, value);
         let _uncounted = self.census().moving().await;
         if !guarded {

@@ -42,9 +42,8 @@ impl Add {
     pub(super) async fn run(self, opening: &Opening, context: &mut Context) -> Result<Exit> {
         let Self { store, peer, addrs, ttl: Span(ttl), permanent } = self;
         if let Some(none) = addrs.iter().find(|addr| !is_address_of(&peer, addr)) {
-            return Err(
-                Failure::usage(format!("{none} is no address of {peer}")).hint(why_not(none))
-            );
+            return Err(Failure::usage(format!("{none} is no address of {peer}"))
+                .hint(why_not(&peer, none)));
         }
         let ttl = if permanent { AddressTtl::Permanent } else { AddressTtl::from(ttl) };
         let peers = opened::open(To::Fill, &store, opening, context).await?;
@@ -59,9 +58,14 @@ impl Add {
 }
 
 /// Why it would be passed over.
-fn why_not(addr: &Multiaddr) -> &'static str {
+fn why_not(peer: &PeerId, addr: &Multiaddr) -> &'static str {
     match addr.iter().last() {
-        Some(Protocol::P2p(_)) => "an address of another peer is added to that one",
+        Some(Protocol::P2p(other)) if other != *peer => {
+            "an address of another peer is added to that one"
+        }
+        Some(_) if addr.iter().all(|part| part == Protocol::P2p(*peer)) => {
+            "it is nothing but the peer's own id, and says not where the peer is"
+        }
         _ => {
             "a name in it is empty, an onion service has no port, or the like: nobody could reach it"
         }

@@ -22,7 +22,7 @@ use crate::store_arg::StoreArg;
 
 In the order of their ids' bytes in base32, which tells nothing, unless --order says otherwise: by `score`, the best \
 first; by `seen`, those first that were heard of last. These look at all peers for every thousand that they list. \
-All that is asked for must hold. A peer whose addresses have expired is listed until `dstore peers gc`.")]
+All that is asked for must hold. A peer is listed while anything is known of it that has not expired.")]
 pub(super) struct Ls {
     /// URL of the store
     store: StoreArg,

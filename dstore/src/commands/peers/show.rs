@@ -26,7 +26,8 @@ use crate::store_arg::StoreArg;
 
 Addresses come with when they expire, who said them, and whether a signed record of the peer certifies them; \
 first those that are most likely to be of use. What has expired is not shown. Of a private key it says that it is there.
-With --json times are in milliseconds since 1970, null for never or not known, and bytes in base64.
+With --json times are in milliseconds since 1970, null for never or not known, bytes in base64, and numbers \
+that JSON does not have are the texts NaN, Infinity and -Infinity.
 Exit code 1 if nothing is known of the peer that has not expired.")]
 pub(super) struct Show {
     /// URL of the store

@@ -14,8 +14,8 @@ pub(in crate::interop) fn metadata(
     let name = text("the name", name)?;
     let mut content = Content::of(peer);
     match gob::decode(value)? {
-        Value::Protocols(protocols) if name == PROTOCOLS => content.add_protocols(protocols),
-        Value::Protocols(_) => return Err(SkipReason::GoType(gob::PROTOCOL_MAP.to_owned())),
+        Value::Protocols(_, protocols) if name == PROTOCOLS => content.add_protocols(protocols),
+        Value::Protocols(go_type, _) => return Err(SkipReason::GoType(go_type.to_owned())),
         Value::Metadata(_) if name == PROTOCOLS => {
             return Err(SkipReason::damaged("the protocols", "they are a value of another type"));
         }

@@ -129,15 +129,20 @@ fn protocols_of_older_releases_of_go_are_strings() {
         .into_iter()
         .find(|(key, _)| key.ends_with(b"/protocols"))
         .unwrap();
-    let now = b"map[protocol.ID]struct {}";
-    let then = b"map[string]struct {}";
-    let mut older = vec![value[0] - 5, value[1], value[2], value[3] - 5];
-    older.extend_from_slice(then);
-    older.extend_from_slice(&value[4 + now.len()..]);
+    let older = as_older_go_wrote(&value);
     let key = format!("/peers/metadata/{GO}/protocols");
     let peers = [&value, &older].map(|value| read_row(key.as_bytes(), value).peer.unwrap());
     assert_eq!(peers[0].protocols, ["/floodsub/1.0.0"]);
     assert_eq!(peers[0], peers[1]);
+}
+
+/// A set of protocols, of `map[string]struct {}`.
+fn as_older_go_wrote(value: &[u8]) -> Vec<u8> {
+    let now = b"map[protocol.ID]struct {}";
+    let mut older = vec![value[0] - 5, value[1], value[2], value[3] - 5];
+    older.extend_from_slice(b"map[string]struct {}");
+    older.extend_from_slice(&value[4 + now.len()..]);
+    older
 }
 
 #[test]
@@ -149,6 +154,8 @@ fn a_name_that_is_not_text_and_a_set_under_another_name_are_skipped() {
     let key = format!("/peers/metadata/{GO}/other");
     let skipped = read_row(key.as_bytes(), &set).skipped;
     assert_eq!(skipped, [SkipReason::GoType("map[protocol.ID]struct {}".to_owned())]);
+    let skipped = read_row(key.as_bytes(), &as_older_go_wrote(&set)).skipped;
+    assert_eq!(skipped, [SkipReason::GoType("map[string]struct {}".to_owned())]);
     let mut key = format!("/peers/metadata/{GO}/").into_bytes();
     key.push(0xff);
     assert_eq!(read_row(&key, &set).skipped, [SkipReason::NotText("the name")]);

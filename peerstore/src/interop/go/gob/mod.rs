@@ -21,7 +21,7 @@ pub(super) use self::basic::encode;
 pub(super) use self::protocols::encode as encode_protocols;
 
 /// How Go names the type of a set of protocols.
-pub(super) const PROTOCOL_MAP: &str = "map[protocol.ID]struct {}";
+const PROTOCOL_MAP: &str = "map[protocol.ID]struct {}";
 
 /// The name of that type in releases in which a protocol was a string.
 const STRING_MAP: &str = "map[string]struct {}";
@@ -39,7 +39,8 @@ const INTERFACE: i64 = 8;
 #[derive(Debug, PartialEq)]
 pub(super) enum Value {
     Metadata(ImportedValue),
-    Protocols(Vec<Bytes>),
+    /// A set of protocols, and how Go names the type that it has.
+    Protocols(&'static str, Vec<Bytes>),
 }
 
 /// Reads a row.
@@ -58,8 +59,8 @@ fn read(row: &[u8]) -> Result<Value, Flaw> {
     }
     message.zero()?;
     let name = message.text()?;
-    if name == PROTOCOL_MAP || name == STRING_MAP {
-        return protocols::decode(message, stream).map(Value::Protocols);
+    if let Some(set) = [PROTOCOL_MAP, STRING_MAP].into_iter().find(|set| *set == name) {
+        return Ok(Value::Protocols(set, protocols::decode(message, stream)?));
     }
     let basic = Basic::named(name).ok_or_else(|| Flaw::Type(name.to_owned()))?;
     if message.int()? != basic.number() {
