@@ -32,6 +32,14 @@ pub(crate) struct NewFile {
     to: BufWriter<Target>,
 }
 
+/// Who may read a new file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Readers {
+    /// Those of the file that it replaces, or else those of others that the user makes.
+    Usual,
+    Owner,
+}
+
 enum Target {
     /// Beside the path, to be renamed to it.
     Beside(NamedTempFile),
@@ -41,6 +49,15 @@ enum Target {
 
 impl NewFile {
     pub(crate) fn create(path: &Path) -> Result<Self> {
+        Self::create_for(path, Readers::Usual)
+    }
+
+    /// As [`create`](Self::create), and whoever runs the command alone may read it.
+    pub(crate) fn create_private(path: &Path) -> Result<Self> {
+        Self::create_for(path, Readers::Owner)
+    }
+
+    fn create_for(path: &Path, readers: Readers) -> Result<Self> {
         let failed = |error| Failure::io(format!("cannot create {}", path.display()), error);
         // Through a symbolic link, the file that it leads to is replaced.
         let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
@@ -52,8 +69,8 @@ impl NewFile {
             _ => {
                 let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
                 let parent = parent.unwrap_or(Path::new("."));
-                let permissions = there.map(|metadata| metadata.permissions());
-                Target::Beside(with_permissions(permissions).tempfile_in(parent).map_err(failed)?)
+                let replaced = there.map(|metadata| metadata.permissions());
+                Target::Beside(builder(readers, replaced).tempfile_in(parent).map_err(failed)?)
             }
         };
         Ok(Self { path, to: BufWriter::new(target) })
@@ -113,18 +130,20 @@ impl Seek for Target {
     }
 }
 
-/// Temporary files are private by default; this one is as private as the file that it replaces, or else
-/// as others that the user makes.
+/// Temporary files are their owner's by default.
 #[cfg(unix)]
-fn with_permissions(replaced: Option<Permissions>) -> tempfile::Builder<'static, 'static> {
+fn builder(readers: Readers, replaced: Option<Permissions>) -> tempfile::Builder<'static, 'static> {
     use std::os::unix::fs::PermissionsExt;
     let mut builder = tempfile::Builder::new();
-    builder.prefix(PREFIX).permissions(replaced.unwrap_or_else(|| Permissions::from_mode(0o666)));
+    builder.prefix(PREFIX);
+    if readers == Readers::Usual {
+        builder.permissions(replaced.unwrap_or_else(|| Permissions::from_mode(0o666)));
+    }
     builder
 }
 
 #[cfg(not(unix))]
-fn with_permissions(_: Option<Permissions>) -> tempfile::Builder<'static, 'static> {
+fn builder(_: Readers, _: Option<Permissions>) -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(PREFIX);
     builder

@@ -149,6 +149,35 @@ fn private_keys_go_in_and_out_only_when_asked_for() {
     assert_eq!((js.code, js.err.matches("the private key\n").count()), (Some(0), 3), "{js:?}");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_file_with_private_keys_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    import(&place, "go/pstoreds.json", &["--private-keys"]);
+    let there = place.write("there", "what everybody may read");
+    std::fs::set_permissions(&there, std::fs::Permissions::from_mode(0o644)).unwrap();
+    for name in ["new", "there"] {
+        place.run(["peers", "export", STORE, "-o", name, "--private-keys"]);
+        let mode = std::fs::metadata(place.path(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
+
+#[test]
+fn a_name_is_not_printed_whole_however_long_a_peer_makes_it() {
+    let place = Place::new();
+    // An entry of metadata of js, {key: "mm…"}.
+    let name = [&[0x0a, 0xf0, 0xa2, 0x04][..], &[b'm'; 70_000]].concat();
+    let row = [&[0x32, 0xf4, 0xa2, 0x04][..], &name].concat();
+    let key = "/peers/bafzaajaiaejcag72w3fdc4hnphxebnm2cac2zc47yhjmsjtzuq7gjs6ifd7wzoqy";
+    let line = json!({ "key": key, "value": data_encoding::BASE64.encode(&row) });
+    let run = place.feed(["peers", "import", STORE], line.to_string().as_bytes());
+    assert_eq!(run.code, Some(6), "{}", run.err.len());
+    assert!(run.err.len() < 1000, "{} bytes", run.err.len());
+    assert!(run.err.starts_with("left out: ") && run.err.contains("at most"), "{}", run.err);
+}
+
 #[test]
 fn stats_count_what_is_there_and_gc_says_what_went() {
     let place = Place::new();

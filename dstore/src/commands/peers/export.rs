@@ -34,7 +34,7 @@ those of pstoreds, js's those of its peer store 12. What has expired is not writ
 What has no place there is named on standard error: reputation, tags in go, metadata that is neither text nor bytes in \
 js, nor a number or a truth value in go, private keys in js, and those that were not asked for. Numbers become Go's \
 int, uint64 and float64: the sizes that they had are not kept. It reads a frozen view, where the store has one. \
-With -o the file appears once it is whole.")]
+With -o the file appears once it is whole; one with private keys is for its owner alone to read.")]
 pub(super) struct Export {
     /// URL of the store
     store: StoreArg,
@@ -68,7 +68,8 @@ impl Export {
             return Ok(Exit::Done);
         };
         let failed: Failed = |error| Failure::io("cannot write the export", error);
-        let (file, sums) = what.write(NewFile::create(&path)?, failed).await?;
+        let file = if private_keys { NewFile::create_private } else { NewFile::create };
+        let (file, sums) = what.write(file(&path)?, failed).await?;
         file.finish()?;
         let Sums { peers, rows, left_out } = sums;
         if context.out.is_json() {
