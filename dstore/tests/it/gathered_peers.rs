@@ -20,6 +20,11 @@ struct Writing {
 impl Writing {
     /// Of the rows, the first so many stand at the gate, and the others are refused.
     fn begin(held: usize) -> Self {
+        Self::begin_with(held, "")
+    }
+
+    /// As [`begin`](Self::begin), opened with these peers of a configuration.
+    fn begin_with(held: usize, peers: &str) -> Self {
         let server = S3Server::start();
         let proxy = FaultProxy::start(&server.endpoint());
         let (endpoint, credentials) = (proxy.endpoint(), server.credentials().clone());
@@ -34,7 +39,10 @@ impl Writing {
             format!("{}\n", json!({ "key": key, "value": "CgIveA==" }))
         });
         cloud.place.write("rows.jsonl", rows.collect::<String>());
-        let mut import = cloud.command(&["peers", "import", STORE, "rows.jsonl"]);
+        cloud.place.write("peers.toml", format!("store = {{ url = 'fjall:other' }}\n{peers}"));
+        let import = ["peers", "import", STORE, "rows.jsonl"];
+        let config: &[_] = if peers.is_empty() { &[] } else { &["--config", "peers.toml"] };
+        let mut import = cloud.command(&[&import[..], config].concat());
         let mut child = import.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let err = BufReader::new(child.stderr.take().unwrap());
         futures::executor::block_on(gate.arrived(1));
@@ -72,6 +80,17 @@ fn an_import_of_peers_that_is_interrupted_writes_what_it_gathered() {
     assert!(said.contains("imported before it, and there: 5 peers"), "{said}");
     assert_eq!((writing.peers(), code), (5, Some(130)));
     assert_eq!(writing.cloud.ok(&["peers", "ls", STORE]).lines().count(), 5);
+}
+
+#[test]
+fn an_import_of_peers_that_is_interrupted_says_how_many_there_was_no_room_for() {
+    let mut writing = Writing::begin_with(3, "peers.limits.peers = 3\n");
+    writing.interrupt();
+    writing.gate.release();
+    let (said, code) = writing.end();
+    let before = "imported before it: 5 peers; removed, since there was no room: 2 peers";
+    assert!(said.contains(before), "{said}");
+    assert_eq!((writing.peers(), code), (3, Some(130)));
 }
 
 #[test]

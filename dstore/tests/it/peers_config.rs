@@ -126,3 +126,44 @@ fn stats_count_by_book_and_gc_tells_all_that_it_did() {
     let stats = place.run(["peers", "stats", STORE, "--json"]).ok().objects().remove(0);
     assert_eq!(stats["books"]["addresses"], json!(0));
 }
+
+/// The rows of so many peers, as py has them: the protocols of each, or so many addresses of the first.
+fn rows(peers: usize, addresses: u8) -> String {
+    let key = |book: &str, n: usize| format!("{book}:%00%24%08%01%12%20{n:032}");
+    let protocols = (0..peers).map(|n| json!({ "key": key("protocol", n), "value": "CgIveA==" }));
+    let items = (1..=addresses).flat_map(|n| [10, 8, 4, 192, 0, 2, n, 6, 15, 161]);
+    let items = data_encoding::BASE64.encode(&items.collect::<Vec<u8>>());
+    let addresses = json!({ "key": key("addr", 0), "value": items });
+    protocols.chain([addresses]).map(|row| format!("{row}\n")).collect()
+}
+
+#[test]
+fn what_an_import_has_no_room_for_is_counted() {
+    let place = Place::new();
+    let limits = "[peers.limits]\npeers = 3\naddresses = 2\n";
+    place.write("peers.toml", format!("[store]\nurl = 'fjall:store'\n{limits}"));
+    place.write("rows", rows(5, 6));
+    let import = ["peers", "import", "config:", "rows", "--config", "peers.toml"];
+    let run = place.run(import.iter().chain(&["--json"]));
+    assert_eq!(run.code, Some(6), "{run:?}");
+    let lines = run.objects();
+    let why = json!("4 addresses: one peer has at most 2");
+    assert_eq!(lines.iter().filter(|line| line["why"] == why).count(), 1, "{lines:?}");
+    let sum = lines.last().unwrap();
+    for (name, count) in [("imported", 5), ("evicted", 2), ("over_limit", 4), ("left_out", 1)] {
+        assert_eq!(sum[name], json!(count), "{name}: {sum}");
+    }
+    assert_eq!(place.ok(["peers", "ls", STORE]).lines().count(), 3);
+
+    let run = place.run(["peers", "import", "fjall:other", "rows"]).ok();
+    assert!(run.text().ends_with("imported 5 peers: addresses 6, expired 0, left out 0\n"));
+    place.write("more", rows(5, 0));
+    let run = place.run(["peers", "import", "fjall:third", "more", "--config", "peers.toml"]);
+    assert!(
+        run.text().ends_with(
+            "imported 5 peers: addresses 0, expired 0, left out 0\n\
+             removed, since there was no room: 2 peers\n"
+        ),
+        "{run:?}"
+    );
+}

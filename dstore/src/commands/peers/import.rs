@@ -33,8 +33,11 @@ Addresses and tags end when they would have ended there: those that have are cou
 records are verified. What is known of a peer already stays. One commit a peer; the peers of the file are held in memory.
 Over object storage peers are written many at a time: they are there once the command has ended. \
 Each peer is printed with the addresses that it has now, those that had expired, and how many protocols, entries \
-of metadata and tags were read. What was left out is named on standard error, or with --json among the lines.
-Exit code 6 if anything was left out that cannot be read or is refused; the rest is there. Private keys that were \
+of metadata and tags were read. What was left out is named on standard error, or with --json among the lines. Counted as \
+imported are the peers of which something is known then; of one of which all has expired, or nothing is said but the key \
+that its id holds, there is nothing to keep. With the limits of a node (--config, --preset) it says how many peers were removed \
+since there was no room.
+Exit code 6 if anything was left out that cannot be read or is refused, or there was no room; the rest is there. Private keys that were \
 not asked for, what has expired, and signed records whose addresses have, are no reason. Ctrl-C ends it with exit code 130 and says how many peers were imported; these \
 stay. Where they are written many at a time it first writes those that were gathered; interrupted again, it ends at once \
 and says how many rows may be lost. It can be run again.")]
@@ -76,12 +79,14 @@ impl Import {
                 return Err(failure);
             }
             import.tell(context);
-            progress.set(Copied { entries: import.sums.peers, bytes: 0 });
+            progress.set(Copied { entries: import.sums.peers + import.sums.unknown, bytes: 0 });
         }
         drop(progress);
+        let evicted = import.evicted();
         import.into.close().await?;
-        import.sums.write(context)?;
-        Ok(if import.sums.refused == 0 { Exit::Done } else { Exit::BadData })
+        import.sums.write(evicted, context)?;
+        let is_whole = import.sums.refused == 0 && evicted == 0;
+        Ok(if is_whole { Exit::Done } else { Exit::BadData })
     }
 }
 
@@ -112,9 +117,14 @@ struct Taking {
 
 #[derive(Default)]
 struct Sums {
+    /// Peers of which something was known once they were taken in.
     peers: u64,
+    /// The others.
+    unknown: u64,
     addresses: u64,
     expired: u64,
+    /// Addresses that went, since one peer has no more.
+    over_limit: u64,
     /// Private keys that were not asked for.
     unasked: u64,
     /// Signed records of which the number alone was taken.
@@ -125,9 +135,16 @@ struct Sums {
 impl Taking {
     /// So many stay if it is interrupted from here on.
     fn tell(&self, context: &Context) {
-        context
-            .so_far
-            .is(format!("imported before it, and there: {}", human::peers(self.sums.peers)));
+        let peers = human::peers(self.sums.peers);
+        context.so_far.is(match self.evicted() {
+            0 => format!("imported before it, and there: {peers}"),
+            evicted => format!("imported before it: {peers}; {}", removed(evicted)),
+        });
+    }
+
+    /// Peers that were removed since a book was full: of the file, or known before.
+    fn evicted(&self) -> u64 {
+        self.into.gc_stats().evicted_peers
     }
 
     async fn take(&mut self, mut peer: ImportedPeer, context: &mut Context) -> Result<()> {
@@ -155,7 +172,9 @@ impl Taking {
             self.sums.refused += 1;
             left_out::tell(&mut context.out, id, why)?;
         }
-        self.sums.peers += 1;
+        self.sums.peers += u64::from(done.is_known);
+        self.sums.unknown += u64::from(!done.is_known);
+        self.sums.over_limit += done.over_limit as u64;
         self.sums.addresses += done.addresses as u64;
         self.sums.expired += done.expired as u64;
         write(&peer, &done, context)
@@ -163,14 +182,16 @@ impl Taking {
 }
 
 fn write(peer: &ImportedPeer, done: &PeerImport, context: &mut Context) -> Result<()> {
-    let PeerImport { addresses, expired, expired_tags, .. } = *done;
+    let PeerImport { addresses, expired, over_limit, expired_tags, is_known, .. } = *done;
     let tags = peer.tags.len() - expired_tags.min(peer.tags.len());
     let (protocols, metadata) = (peer.protocols.len(), peer.metadata.len());
     if context.out.is_json() {
         return context.out.object(&json!({
             "peer": peer.peer.to_string(),
+            "known": is_known,
             "addresses": addresses,
             "expired": expired,
+            "over_limit": over_limit,
             "protocols": protocols,
             "metadata": metadata,
             "tags": tags,
@@ -190,14 +211,22 @@ fn write(peer: &ImportedPeer, done: &PeerImport, context: &mut Context) -> Resul
     context.out.line(format_args!("{}  {}", peer.peer, counts.join(", ")).to_string().trim_end())
 }
 
+fn removed(evicted: u64) -> String {
+    format!("removed, since there was no room: {}", human::peers(evicted))
+}
+
 impl Sums {
-    fn write(&self, context: &mut Context) -> Result<()> {
-        let Self { peers, addresses, expired, unasked, numbers, refused } = *self;
+    fn write(&self, evicted: u64, context: &mut Context) -> Result<()> {
+        let Self { peers, unknown, addresses, expired, over_limit, unasked, numbers, refused } =
+            *self;
         if context.out.is_json() {
             return context.out.object(&json!({
                 "imported": peers,
+                "nothing_to_keep": unknown,
+                "evicted": evicted,
                 "addresses": addresses,
                 "expired": expired,
+                "over_limit": over_limit,
                 "left_out": refused,
                 "private_keys_left_out": unasked,
                 "records_left_out": numbers,
@@ -207,6 +236,13 @@ impl Sums {
         let (expired, left) = (human::count(expired), human::count(refused + unasked + numbers));
         context.out.line(format_args!(
             "imported {peers}: addresses {addresses}, expired {expired}, left out {left}"
-        ))
+        ))?;
+        if unknown > 0 {
+            context.out.line(format_args!("nothing to keep: {}", human::peers(unknown)))?;
+        }
+        if evicted > 0 {
+            context.out.line(removed(evicted))?;
+        }
+        Ok(())
     }
 }
