@@ -53,8 +53,8 @@ pub struct PeerImport {
     /// Whether no address is there that the signed record certifies: then its number alone is kept, below which
     /// other records are too old.
     pub number_alone: bool,
-    /// Whether anything is known of the peer now: nothing is of one of which all has expired or was refused, or nothing was
-    /// said but the public key that its id holds.
+    /// Whether anything is known of the peer now: nothing is of one of which all has expired or was refused, or
+    /// nothing was said but the public key that its id holds.
     pub is_known: bool,
     /// What was left out, and why: a part that was refused hides no other.
     pub left_out: Vec<String>,

@@ -29,8 +29,8 @@ impl AddressRow {
         Untaken { record, over_limit: self.settle(at) }
     }
 
-    /// Makes the record of the other, if it has one, that of both, or answers why not. What such a record has certified is
-    /// not certified; nor is it there, if that is since a newer one is known.
+    /// Makes the record of the other, if it has one, that of both, or answers why not. What such a record has
+    /// certified is not certified; nor is it there, if that is since a newer one is known.
     fn absorb_record(
         &mut self,
         peer: &PeerId,

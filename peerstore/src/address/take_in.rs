@@ -36,8 +36,8 @@ pub(crate) struct Untaken {
 }
 
 impl AddressRow {
-    /// Takes in what another implementation knew, as of when it was so, and the signed record that certifies some of it.
-    /// The record brings no address back; those that it withdraws are there if they are told.
+    /// Takes in what another implementation knew, as of when it was so, and the signed record that certifies some of
+    /// it. The record brings no address back; those that it withdraws are there if they are told.
     ///
     /// Nobody says who said an address: that the peer did is not believed of the row, but of the record.
     pub(crate) fn take_in(

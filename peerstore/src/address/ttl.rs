@@ -41,8 +41,8 @@ impl AddressTtl {
         }
     }
 
-    /// That of an address which ends at `expiry`, where it may be stated: else it is what is left `now`. What ends in more
-    /// than 292 years is kept for ever.
+    /// That of an address which ends at `expiry`, where it may be stated: else it is what is left `now`. What ends in
+    /// 292 years or later is kept for ever.
     pub(super) fn ending(
         expiry: Expiry,
         stated: Option<Duration>,

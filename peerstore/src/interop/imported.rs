@@ -184,7 +184,8 @@ impl fmt::Debug for ImportedPrivateKey {
     }
 }
 
-/// How many envelopes of one peer are kept: each of them is verified. A store has four rows of a peer with one, at most.
+/// How many envelopes of one peer are kept: each of them is verified. A store has at most four rows of a peer that
+/// have one.
 const ENVELOPES: usize = 8;
 
 fn keep_last<T>(items: &mut Vec<T>, name: impl Fn(&T) -> &String) {
