@@ -1,6 +1,6 @@
 //! `dstore blocks`: single blocks, and what they link to.
 
-use data_encoding::{BASE64, HEXLOWER};
+use data_encoding::{BASE32_NOPAD, BASE64, HEXLOWER};
 use serde_json::{Value, json};
 
 use crate::harness::{Place, fixture_of_blocks};
@@ -233,6 +233,19 @@ fn links_are_listed_and_walked() {
     assert_eq!(rest.text().lines().count(), 4);
     rest.fails(1, &["1 block"]);
     place.run(["blocks", "cat", STORE, root]).fails(1, &[leaf, root]);
+}
+
+#[test]
+fn a_block_whose_hash_is_not_known_is_2_and_comes_out_as_the_hint_says() {
+    let place = Place::new();
+    // Of MD5, which only another program stores.
+    let multihash = [&[0xd5, 0x01, 16][..], &[7; 16]].concat();
+    let cid = [&[0x01, 0x55][..], &multihash].concat();
+    let cid = format!("f{}", HEXLOWER.encode(&cid));
+    place.put(&format!("/blocks/{}", BASE32_NOPAD.encode(&multihash)), "of MD5");
+    let get = ["blocks", "get", STORE, &cid];
+    place.run(get).fails(2, &["0xd5", "cannot be verified", "--range 0.."]);
+    assert_eq!(place.ok(get.into_iter().chain(["--range", "0.."])), "of MD5");
 }
 
 #[test]
