@@ -40,6 +40,8 @@ pub(super) struct Ledger {
     pub(super) doubts: HashMap<PeerId, Held>,
     /// What commits under way begin: it is counted, and not to be seen yet.
     pub(super) landing: PeerCounts,
+    /// What commits ever began.
+    begun: PeerCounts,
     /// Whether the sums may differ from what is stored in a way that nothing finds out.
     is_vague: bool,
     is_closed: bool,
@@ -116,6 +118,11 @@ impl Census {
         self.ledger.lock().landing.of(kind) > 0
     }
 
+    /// How many rows of a kind commits ever began.
+    pub(crate) fn begun(&self, kind: Kind) -> u64 {
+        self.ledger.lock().begun.of(kind)
+    }
+
     /// The peers that are in doubt.
     pub(crate) fn doubtful(&self) -> Vec<PeerId> {
         self.ledger.lock().doubts.keys().copied().collect()
@@ -189,6 +196,7 @@ impl Ledger {
         for shift in &*shifts {
             self.doubts_but(&shift.peer, shift.seen);
             self.landing.add(shift.begun());
+            self.begun.add(shift.begun());
         }
         self.counts = Some(after);
         Ok(true)

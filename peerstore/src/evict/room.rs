@@ -48,6 +48,7 @@ fn make_room(core: &Core, kind: Kind, more: u64) -> BoxFuture<'_, Result<bool>> 
             let ended = census.ended.notified();
             let ends = || census.ends.load(Ordering::SeqCst);
             let (ends_before, own_before) = (ends(), hands.changes);
+            let begun_before = census.begun(kind);
             let is_landing = census.is_landing(kind);
             let is_busy = hands.free(core, kind, more).await? || is_landing;
             if !is_room(core, Kind::Watermarks, 0) {
@@ -56,11 +57,17 @@ fn make_room(core: &Core, kind: Kind, more: u64) -> BoxFuture<'_, Result<bool>> 
             if is_room(core, kind, more) {
                 break;
             }
+            if census.begun(kind) != begun_before {
+                // Somebody has taken the room that was made, perhaps where it was looked already.
+                continue;
+            }
             let others = ends().wrapping_sub(ends_before) > hands.changes - own_before;
             if others && is_busy {
                 continue;
             }
-            if !is_busy || census.all_wait() {
+            // One that has its place, and whose commit is under way, may still be counted among those that wait.
+            let all_wait = census.all_wait() && !census.is_landing(kind);
+            if !is_busy || all_wait {
                 return Ok(false);
             }
             ended.await;
