@@ -20,7 +20,7 @@ pub(crate) struct Batches {
 }
 
 /// Keys by their hashes, sorted. One with the hash of another is taken for it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Keys(Vec<u64>);
 
 /// No batch was being applied.
@@ -62,6 +62,11 @@ impl Batches {
         self.written.lock().push(Arc::clone(&keys));
         self.long.begin();
         Long { batches: self, keys }
+    }
+
+    /// Whether a long batch is being applied.
+    pub(crate) fn long_ones_run(&self) -> bool {
+        self.long.none_runs().is_none()
     }
 
     /// To be asked before something is read that is not of one moment.

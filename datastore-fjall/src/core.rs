@@ -125,6 +125,10 @@ impl Core {
 
     /// Checks the conditions of a batch and applies it; blocks as long as that takes.
     pub(crate) fn apply(&self, batch: Batch) -> Result<()> {
+        // Beside a long one it waits in the engine, and takes long itself.
+        if batch.ops.len() > 1 && self.batches.long_ones_run() {
+            return self.apply_long(batch);
+        }
         self.apply_in(batch, |batches| batches.begin())
     }
 
@@ -219,3 +223,24 @@ impl fmt::Debug for Core {
 
 /// The size at which the engine begins another journal.
 const JOURNAL_BYTES: u64 = 64 << 20;
+
+#[cfg(test)]
+mod tests {
+    use datastore::key;
+
+    use super::*;
+
+    #[test]
+    fn who_reads_other_keys_waits_for_no_batch_beside_a_long_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let core = Core::open(&directory.path().join("store"), &FjallOptions::new()).unwrap();
+        let long = core.batches.begin_long(Keys::of(&[]));
+        let before = core.batches.before_read().unwrap();
+        core.apply(Batch::new().put(key!("/a"), "1").put(key!("/b"), "1")).unwrap();
+        assert!(core.batches.saw_whole(before, &key!("/c")));
+        drop(long);
+        core.apply(Batch::new().put(key!("/a"), "2").put(key!("/b"), "2")).unwrap();
+        assert!(!core.batches.saw_whole(before, &key!("/c")));
+        core.close().unwrap();
+    }
+}

@@ -5,7 +5,8 @@ use std::future::poll_fn;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Poll, Waker};
-use std::thread::Thread;
+use std::thread::{self, Thread};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -86,14 +87,14 @@ impl Traffic {
 
     /// Makes the current thread the one that writers wake.
     pub(crate) fn attend(&self) {
-        let _ = self.maintenance.set(std::thread::current());
+        let _ = self.maintenance.set(thread::current());
     }
 
-    /// Sleeps, on the thread that attends, until somebody writes after `written`.
-    pub(crate) fn sleep_after(&self, written: u64) {
+    /// Sleeps, on the thread that attends, until somebody writes after `written`; `most` at most.
+    pub(crate) fn sleep_after(&self, written: u64, most: Option<Duration>) {
         self.maintenance_sleeps.store(true, Ordering::SeqCst);
         if self.written() == written {
-            std::thread::park();
+            most.map_or_else(thread::park, thread::park_timeout);
         }
         self.maintenance_sleeps.store(false, Ordering::SeqCst);
     }
