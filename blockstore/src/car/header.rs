@@ -90,11 +90,16 @@ fn usual_roots(roots: &[LongCid]) -> Result<Vec<Cid>, CarFault> {
     if let Some(root) = roots.iter().find(|root| !is_known(root)) {
         return Err(CarFault::Header(format!("the digest of a root is too long: {root}")));
     }
-    let below = |root: &LongCid| links_below(root, root.hash().digest()).unwrap_or_default();
-    Ok(roots
-        .iter()
-        .flat_map(|root| usual(root).map_or_else(|| below(root), |cid| vec![cid]))
-        .collect())
+    let mut found = Vec::with_capacity(roots.len());
+    for root in roots {
+        match usual(root) {
+            Some(cid) => found.push(cid),
+            None => found.extend(links_below(root, root.hash().digest()).map_err(|error| {
+                CarFault::Header(format!("what a root links to is not known: {error}"))
+            })?),
+        }
+    }
+    Ok(found)
 }
 
 /// The header of a CARv1 with its length.

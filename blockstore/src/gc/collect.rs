@@ -47,8 +47,8 @@ impl Blockstore {
     /// is looked at, or have a codec whose links are not known, or if the row of a pin names no CID: nothing
     /// was deleted, and the run is discarded. The source names the blocks; it is of the kind
     /// [`ErrorKind::NotFound`] if all of them are missing, so that
-    /// [`despite_missing`](GcOptions::despite_missing) would go on. [`ErrorKind::Unavailable`] if another call collects. Those of the datastore; the
-    /// next call goes on then.
+    /// [`despite_missing`](GcOptions::despite_missing) would go on. [`ErrorKind::Unavailable`] if another
+    /// call collects. Those of the datastore; the next call goes on then.
     ///
     /// # Examples
     /// ```

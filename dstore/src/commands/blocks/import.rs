@@ -2,7 +2,7 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use clap::Args;
-use datastore::Copied;
+use datastore::{Copied, ErrorKind};
 use datastore_blocks::{
     Blockstore, CarOptions, Cid, ImportError, ImportOptions, Imported, PinOptions, Policy,
 };
@@ -137,7 +137,7 @@ fn stopped(error: ImportError, broken: &Broken) -> Failure {
     }
     let again = "what is there already is not written again";
     failure.hint(if kept == 0 && is_of_file {
-        "is it a CAR file, and whole?".to_owned()
+        format!("is it a CAR file, and whole? {LIMITS}")
     } else if is_of_file {
         format!("get the file again and run the import again: {again}")
     } else {
@@ -145,13 +145,19 @@ fn stopped(error: ImportError, broken: &Broken) -> Failure {
     })
 }
 
+const LIMITS: &str = "Larger headers and blocks are taken with --max-header and --max-block.";
+
 async fn pin_roots(blocks: &Blockstore, roots: &[Cid], name: &str) -> Result<()> {
     for root in roots {
         let options = PinOptions::new().name(name);
         blocks.pins().pin_recursive(root, options).await.map_err(|error| {
-            Failure::from(error)
-                .during(format!("imported, but {root} was not pinned"))
-                .hint("import what is missing, then `dstore blocks pin add`")
+            let is_missing = error.kind() == ErrorKind::NotFound;
+            let failure =
+                Failure::from(error).during(format!("imported, but {root} was not pinned"));
+            match is_missing {
+                true => failure.hint("import what is missing, then `dstore blocks pin add`"),
+                false => failure,
+            }
         })?;
     }
     blocks.sync().await.map_err(Failure::from)
