@@ -190,6 +190,19 @@ fn sections(car: &[u8]) -> Vec<String> {
 }
 
 #[test]
+fn an_export_of_everything_is_about_no_block_that_is_missing() {
+    let place = Place::new();
+    place.feed(["blocks", "put", STORE, "-"], b"there").ok();
+    let absent = Block::new(RAW, "absent").cid().to_string();
+    let all = ["blocks", "export", STORE, "--all"];
+    let named = ["blocks", "export", STORE, "--all", &absent];
+    place.run(named).fails(1, &[&absent, "a root", "hint"]);
+    place.run(all).ok();
+    place.ok(["blocks", "pin", "add", STORE, &absent, "--no-check"]);
+    place.run(all).fails(1, &[&absent, "a root"]);
+}
+
+#[test]
 fn an_export_of_everything_has_roots_under_the_cids_that_the_header_names() {
     let place = Place::new();
     // Two leaves and a root of dag-pb, which listings call raw.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::pin::pin;
 
 use clap::Args;
-use datastore::Copied;
+use datastore::{Copied, Error, ErrorKind};
 use datastore_blocks::{
     Block, Blockstore, CarV2Writer, CarWriter, Cid, Exported, MAX_DIGEST_LEN, Multihash, PinMode,
     PinRow,
@@ -68,6 +68,9 @@ impl Export {
         if all && roots.is_empty() {
             roots = pinned(&blocks).await?;
         }
+        if all {
+            refuse_missing(&blocks, &roots).await?;
+        }
         let stream = match all {
             true => under_roots(blocks.get_all().boxed(), &roots, kept.keeps_codecs()),
             false => blocks.dag_blocks(&roots),
@@ -99,6 +102,18 @@ impl Export {
         }
         Ok(Exit::Done)
     }
+}
+
+/// A root that no block of the file is, would be found missing by whoever reads the file.
+async fn refuse_missing(blocks: &Blockstore, roots: &[Cid]) -> Result<()> {
+    for root in roots {
+        if !blocks.has(root).await? {
+            let message = format!("there is no block {root}, a root");
+            return Err(Failure::from(Error::new(ErrorKind::NotFound, message))
+                .hint("name the roots that are there"));
+        }
+    }
+    Ok(())
 }
 
 async fn pinned(blocks: &Blockstore) -> Result<Vec<Cid>> {
@@ -174,10 +189,6 @@ async fn write_v2<W: Write + Seek>(
 }
 
 /// It may be the output that failed, and not the store.
-fn stopped(
-    error: datastore::Error,
-    failed: &Failed,
-    of_output: impl FnOnce(io::Error) -> Failure,
-) -> Failure {
+fn stopped(error: Error, failed: &Failed, of_output: impl FnOnce(io::Error) -> Failure) -> Failure {
     failed.take().map_or_else(|| error.into(), of_output)
 }

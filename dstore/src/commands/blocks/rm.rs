@@ -2,6 +2,7 @@ use std::collections::HashMap;
 use std::pin::pin;
 
 use clap::Args;
+use datastore::ErrorKind;
 use datastore_blocks::{
     Blockstore, Cid, MAX_DIGEST_LEN, Multihash, PinMode, PinRow, Visit, WalkOptions,
 };
@@ -88,9 +89,11 @@ fn pinned(message: String) -> Failure {
 
 /// What the pins reach is not known.
 fn unknown(error: datastore::Error) -> Failure {
-    Failure::from(error)
-        .during("it is not known which blocks are pinned: nothing was removed")
-        .hint(FORCE)
+    let stays = matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Unsupported);
+    let failure =
+        Failure::from(error).during("it is not known which blocks are pinned: nothing was removed");
+    // What passes is no reason to remove what may be pinned.
+    if stays { failure.hint(FORCE) } else { failure }
 }
 
 const FORCE: &str = "--force removes the block whatever pins say";
