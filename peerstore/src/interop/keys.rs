@@ -13,8 +13,23 @@ pub(super) fn public_key(peer: &PeerId, encoded: &[u8]) -> Result<PublicKey, Ski
 
 /// A private key in libp2p's protobuf, if it is the peer's.
 pub(super) fn private_key(peer: &PeerId, encoded: &[u8]) -> Result<ImportedPrivateKey, SkipReason> {
+    let unrepeated = unrepeated(encoded);
+    let encoded = unrepeated.as_deref().unwrap_or(encoded);
     checked(peer, Keypair::from_protobuf_encoding(encoded).ok(), encoded)
 }
+
+/// An Ed25519 key with its public half twice, as libp2p once wrote it, with the half once; go-libp2p reads both
+/// (`UnmarshalEd25519PrivateKey`).
+fn unrepeated(encoded: &[u8]) -> Option<Vec<u8>> {
+    let (key, repeated) = encoded.strip_prefix(&ED25519_REPEATED)?.split_at_checked(64)?;
+    (key.get(32..) == Some(repeated)).then(|| [&ED25519[..], key].concat())
+}
+
+/// The protobuf of an Ed25519 key whose data has 64 bytes, up to the data.
+const ED25519: [u8; 4] = [0x08, 0x01, 0x12, 0x40];
+
+/// The same with 96 bytes.
+const ED25519_REPEATED: [u8; 4] = [0x08, 0x01, 0x12, 0x60];
 
 /// A private key with 32 bytes for Ed25519, the seed alone, as py-libp2p writes it; libp2p's protobuf has 64.
 pub(super) fn private_key_or_seed(

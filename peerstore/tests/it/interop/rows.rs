@@ -175,6 +175,25 @@ fn an_ed25519_key_under_the_hash_of_it_is_the_peer_s() {
     assert_eq!(peer.private_key.unwrap().keypair().public(), key.public());
 }
 
+/// go-libp2p's `UnmarshalEd25519PrivateKey` takes 96 bytes if the last 32 are those before them.
+#[test]
+fn an_ed25519_private_key_may_have_its_public_half_twice() {
+    let key = Keypair::generate_ed25519();
+    let once = key.to_protobuf_encoding().unwrap();
+    let twice = [&[0x08, 0x01, 0x12, 0x60][..], &once[4..], &once[36..]].concat();
+    let row =
+        format!("/peers/keys/{}/priv", BASE32_NOPAD.encode(&key.public().to_peer_id().to_bytes()));
+    let read = read_row(row.as_bytes(), &twice).peer.unwrap().private_key.unwrap();
+    assert_eq!(read.keypair().public(), key.public());
+    for broken in [99, 67] {
+        let mut other = twice.clone();
+        other[broken] ^= 1;
+        let read = read_row(row.as_bytes(), &other);
+        assert!(read.peer.is_none_or(|peer| peer.private_key.is_none()));
+        assert_eq!(read.skipped.len(), 1);
+    }
+}
+
 #[test]
 fn debug_shows_nothing_of_a_private_key() {
     let imported = import(&rows(&load("go/pstoreds.json")["entries"]));
