@@ -188,13 +188,14 @@ impl<'p> AddressBook<'p> {
     }
 
     /// Takes a signed peer record: the bytes of its envelope, as they came. It is verified, and unless it is
-    /// older than what was taken before, its addresses become those that are certified: a newer one takes those away that
-    /// one before had and it does not have, whoever else has said them, but for connected ones and for what the user has
-    /// said.
+    /// older than what was taken before, its addresses become those that are certified: a newer one takes those
+    /// away that one before had and it does not have, whoever else has said them, but for connected ones and for
+    /// what the user has said.
     ///
     /// # Errors
-    /// [`InvalidInput`](datastore::ErrorKind::InvalidInput) for an envelope that does not verify, is of another peer than it was
-    /// signed by, or is larger than [`Limits::envelope_bytes`](crate::Limits::envelope_bytes); and as [`add`](Self::add).
+    /// [`InvalidInput`](datastore::ErrorKind::InvalidInput) for an envelope that does not verify, is of another
+    /// peer than it was signed by, or is larger than
+    /// [`Limits::envelope_bytes`](crate::Limits::envelope_bytes); and as [`add`](Self::add).
     pub async fn consume(
         &self,
         envelope: impl Into<Bytes>,
