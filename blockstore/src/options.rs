@@ -70,8 +70,8 @@ impl BlockstoreOptions {
     }
 
     /// Whether the codec of each block is kept beside it, so that listings answer the CIDs that were
-    /// put: one more key for each block. Without, as in go and js, they answer CIDv1 raw. Deletes and
-    /// collections take the codecs with the block either way, if some were kept before the first of them.
+    /// put: one more key for each block. Without, as in go and js, they answer CIDv1 raw. Deletes,
+    /// collections and scrubs take the codecs with the block either way, if some were kept before the first of them.
     #[must_use]
     pub fn keep_codecs(mut self, keep: bool) -> Self {
         self.keep_codecs = keep;

@@ -1,5 +1,7 @@
 use cid::Cid;
-use datastore::{Batch, Conditions, DatastoreExt, Entry, ErrorKind, Found, Key, Result, Want};
+use datastore::{
+    Batch, Conditions, DatastoreExt, Entry, ErrorKind, Found, Key, Op, Result, Want,
+};
 use futures::TryStreamExt;
 use multihash::Multihash;
 
@@ -103,7 +105,8 @@ impl ScrubReport {
 
 impl Blockstore {
     /// Reads every block, hashes it, and moves those whose data has another digest to
-    /// `/block-quarantine/<B32 multihash>`; calls `progress` after each entry.
+    /// `/block-quarantine/<B32 multihash>`; calls `progress` after each entry. Codecs that were kept go, as with
+    /// a [`delete`](Self::delete).
     ///
     /// A move is one commit, under the condition that the block is as it was read. Over a datastore without
     /// such conditions it is two, and puts of this [`Blockstore`] wait meanwhile. From then on the block
@@ -183,9 +186,12 @@ impl Blockstore {
         let place = Layout { blocks: Some(QUARANTINE) }.block(hash)?;
         let durability = options.durability;
         let copy = Batch { durability, ..Batch::new().put(place.clone(), data) };
+        let codecs = self.kept_codecs(hash).await?;
+        let gone = [key.clone()].into_iter().chain(codecs).map(|key| Op::Delete { key });
         let deleting = presence.as_ref().map(|presence| presence.deleting(&[*hash]));
         if conditional {
-            let batch = copy.delete(key.clone()).unchanged(key.clone(), version);
+            let mut batch = copy.unchanged(key.clone(), version);
+            batch.ops.extend(gone);
             match store.commit(batch).await {
                 Err(error) if error.kind() == ErrorKind::Conflict => return Ok(Fate::Changed),
                 moved => moved?,
@@ -193,7 +199,7 @@ impl Blockstore {
         } else {
             // One after the other: batches may land in part here, and the data in two places is not lost.
             store.commit(copy).await?;
-            store.commit(Batch { durability, ..Batch::new().delete(key.clone()) }).await?;
+            store.commit(Batch { durability, ..gone.collect() }).await?;
         }
         if let Some(deleting) = deleting {
             deleting.done();

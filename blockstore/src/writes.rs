@@ -117,10 +117,8 @@ impl Blockstore {
             for hash in stored() {
                 batch.ops.push(Op::Delete { key: options.layout.block(hash)? });
             }
-            if self.has_codecs().await? {
-                let kept = try_join_all(stored().map(|hash| self.kept_codecs(hash))).await?;
-                batch.ops.extend(kept.into_iter().flatten().map(|key| Op::Delete { key }));
-            }
+            let codecs = try_join_all(stored().map(|hash| self.kept_codecs(hash))).await?;
+            batch.ops.extend(codecs.into_iter().flatten().map(|key| Op::Delete { key }));
         }
         batch.ops.extend(also);
         if batch.ops.is_empty() {
@@ -134,6 +132,15 @@ impl Blockstore {
         Ok(())
     }
 
+    /// The keys of the codecs that are kept of a block, which go with it.
+    pub(crate) async fn kept_codecs(&self, hash: &Hash) -> Result<Vec<Key>> {
+        if !self.has_codecs().await? {
+            return Ok(Vec::new());
+        }
+        let kept = Query::descendants(layout::codecs(hash)?);
+        self.inner.store.query_keys(kept).try_collect().await
+    }
+
     /// Whether codecs are kept of some blocks, by this store or, before the first delete, by another: looked for
     /// once, so that deletes do not pay for what most stores have not.
     async fn has_codecs(&self) -> Result<bool> {
@@ -143,12 +150,6 @@ impl Blockstore {
             Ok::<_, Error>(!store.query_page(&first).await?.entries.is_empty())
         };
         Ok(options.keep_codecs || *codecs.get_or_try_init(look).await?)
-    }
-
-    /// The keys of the codecs that are kept of a block.
-    async fn kept_codecs(&self, hash: &Hash) -> Result<Vec<Key>> {
-        let kept = Query::descendants(layout::codecs(hash)?);
-        self.inner.store.query_keys(kept).try_collect().await
     }
 }
 

@@ -8,12 +8,12 @@ use datastore::{
     Position, Query, key,
 };
 use datastore_blocks::{
-    Block, Blockstore, BlockstoreOptions, Cid, Fate, IDENTITY, Multihash, RAW, ScrubOptions,
-    ScrubReport,
+    Block, Blockstore, BlockstoreOptions, Cid, DAG_CBOR, DAG_PB, Fate, IDENTITY, Multihash, RAW,
+    ScrubOptions, ScrubReport,
 };
 use futures::poll;
 
-use crate::blocks_support::{block, counted, presence_over_counted, rows, with_presence};
+use crate::blocks_support::{block, counted, listed, presence_over_counted, rows, with_presence};
 use crate::presence_stops::{Stops, When};
 
 fn name(cid: &Cid) -> String {
@@ -66,6 +66,37 @@ async fn a_damaged_block_is_moved_and_the_report_says_where_and_what() {
     assert!(report.is_clean());
     assert_eq!(report.blocks, 3);
     assert!(store.has(&place(&hello)).await.unwrap(), "the evidence stays");
+}
+
+#[tokio::test]
+async fn the_codecs_of_a_block_that_is_moved_go_as_with_a_delete() {
+    for conditions in [Conditions::AnyBatch, Conditions::Unsupported] {
+        for keep in [true, false] {
+            let store = Arc::new(Stops::new(MemoryDatastore::new()));
+            let mut capabilities = store.capabilities();
+            capabilities.conditions = conditions;
+            store.declare(capabilities);
+            let keeping = BlockstoreOptions::new().keep_codecs(true);
+            let blocks = keeping.open(store.clone()).await.unwrap();
+            let cbor = Block::new(DAG_CBOR, [0xa0].to_vec());
+            let same = Block::new(DAG_PB, [0xa0].to_vec());
+            blocks.put(cbor.clone()).await.unwrap();
+            blocks.put(same).await.unwrap();
+            blocks.put(block(1)).await.unwrap();
+            store.put(&at(&cbor), "damaged").await.unwrap();
+
+            let scrubbing = BlockstoreOptions::new().keep_codecs(keep);
+            scrub(&scrubbing.open(store.clone()).await.unwrap()).await;
+            let left = rows(&*store).await;
+            let moved = place(&cbor).to_string();
+            let others: Vec<&String> = left.keys().filter(|key| **key != moved).collect();
+            assert_eq!(left.len(), 3, "a good block with its codec, and the quarantine: {left:?}");
+            assert!(others.iter().all(|key| key.contains(&name(block(1).cid()))), "{left:?}");
+            blocks.put(cbor.clone()).await.unwrap();
+            assert!(listed(&blocks).await.contains(&cbor.cid().to_string()));
+            assert_eq!(listed(&blocks).await.len(), 2, "not under the codec that went");
+        }
+    }
 }
 
 #[tokio::test]
@@ -246,8 +277,11 @@ async fn without_conditions_a_move_keeps_puts_out() {
 
 #[tokio::test]
 async fn an_error_at_any_position_is_never_a_clean_report() {
-    for operation in [Operation::QueryPage, Operation::Read, Operation::Commit] {
-        for position in 0..4 {
+    // Of the pages one is asked for codecs, before the first move.
+    for (operation, calls) in
+        [(Operation::QueryPage, 4), (Operation::Read, 3), (Operation::Commit, 3)]
+    {
+        for position in 0..=calls {
             let (blocks, store) = presence_over_counted().await;
             blocks.put_batch((0..30).map(block).collect()).await.unwrap();
             for number in [3, 13, 23] {
@@ -257,7 +291,7 @@ async fn an_error_at_any_position_is_never_a_clean_report() {
             store.inject(operation, Position::Nth(position), unavailable);
             store.inject(Operation::QueryPage, Position::From(0), Injected::ShortPage(10));
             let report = blocks.scrub(ScrubOptions::new(), |_| {}).await;
-            if position < 3 {
+            if position < calls {
                 assert_eq!(report.unwrap_err().kind(), ErrorKind::Unavailable, "{operation:?}");
             } else {
                 assert_eq!(report.unwrap().damaged.len(), 3);
