@@ -3,26 +3,44 @@
 use bytes::Bytes;
 use cid::Cid;
 use data_encoding::BASE32_NOPAD;
-use datastore::{Error, ErrorKind, Key, Query, Result, key};
+use datastore::{Error, ErrorKind, Key, Query, Result, key, percent};
 use multihash::Multihash;
 
 use crate::hashes::MAX_DIGEST_LEN;
 
 /// Keys of blocks: `/blocks/<B32 multihash>`, RFC 4648 base32, upper case, unpadded, as boxo's
-/// `dshelp.MultihashToDsKey` writes them.
+/// `dshelp.MultihashToDsKey` writes them; and of the codecs that they were put under:
+/// `/block-codecs/<B32 multihash>/<codec, hex>`, empty values.
+///
+/// Below another prefix a block is another, and so are its codecs:
+/// `/block-codecs-below/<prefix, escaped>/<B32 multihash>/<codec, hex>`.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
     /// `None` for boxo's `NoPrefix`.
     pub(crate) blocks: Option<Key>,
+    /// What the codecs lie below.
+    pub(crate) codecs: Key,
 }
 
-/// Codecs that blocks were put under: `/block-codecs/<B32 multihash>/<codec, hex>`, empty values.
-pub(crate) const CODECS: Key = key!("/block-codecs");
+/// What blocks lie below, if nothing else is said.
+pub(crate) const BLOCKS: Key = key!("/blocks");
 
-/// Blocks whose data has not their digest: `/block-quarantine/<B32 multihash>`.
-pub(crate) const QUARANTINE: Key = key!("/block-quarantine");
+const CODECS: Key = key!("/block-codecs");
+
+const CODECS_BELOW: Key = key!("/block-codecs-below");
+
+const QUARANTINE: Key = key!("/block-quarantine");
 
 impl Layout {
+    /// That of blocks below a prefix.
+    pub(crate) fn below(prefix: Option<Key>) -> Result<Self> {
+        let codecs = match &prefix {
+            Some(prefix) if *prefix == BLOCKS => CODECS,
+            other => CODECS_BELOW.child(escaped(other.as_ref()))?,
+        };
+        Ok(Self { blocks: prefix, codecs })
+    }
+
     /// The key of a block.
     pub(crate) fn block(&self, hash: &Multihash<MAX_DIGEST_LEN>) -> Result<Key> {
         let prefix = self.blocks.as_ref().map_or(&b""[..], Key::as_bytes);
@@ -46,22 +64,36 @@ impl Layout {
         let bytes = BASE32_NOPAD.decode(own.last_segment()).ok()?;
         Multihash::from_bytes(&bytes).ok()
     }
+
+    /// Where the codecs of a block are.
+    pub(crate) fn codecs_of(&self, hash: &Multihash<MAX_DIGEST_LEN>) -> Result<Key> {
+        key_of(self.codecs.as_bytes(), hash)
+    }
+
+    /// The key that keeps the codec of a CID.
+    pub(crate) fn codec(&self, cid: &Cid) -> Result<Key> {
+        self.codecs_of(cid.hash())?.child(format!("{:x}", cid.codec()))
+    }
+
+    /// The codec that a key keeps, if it is one of this block.
+    pub(crate) fn kept_codec(&self, key: &Key, hash: &Multihash<MAX_DIGEST_LEN>) -> Option<u64> {
+        (key.parent()? == self.codecs_of(hash).ok()?).then_some(())?;
+        u64::from_str_radix(std::str::from_utf8(key.last_segment()).ok()?, 16).ok()
+    }
 }
 
-/// Where the codecs of a block are.
-pub(crate) fn codecs(hash: &Multihash<MAX_DIGEST_LEN>) -> Result<Key> {
-    key_of(CODECS.as_bytes(), hash)
+/// Where a block is whose data has not its digest: `/block-quarantine/<B32 multihash>`, whichever prefix it was below.
+pub(crate) fn quarantine(hash: &Multihash<MAX_DIGEST_LEN>) -> Result<Key> {
+    key_of(QUARANTINE.as_bytes(), hash)
 }
 
-/// The key that keeps the codec of a CID.
-pub(crate) fn codec(cid: &Cid) -> Result<Key> {
-    codecs(cid.hash())?.child(format!("{:x}", cid.codec()))
-}
-
-/// The codec that a key keeps, if it is one of this block.
-pub(crate) fn codec_of(key: &Key, hash: &Multihash<MAX_DIGEST_LEN>) -> Option<u64> {
-    (key.parent()? == codecs(hash).ok()?).then_some(())?;
-    u64::from_str_radix(std::str::from_utf8(key.last_segment()).ok()?, 16).ok()
+/// A prefix as one segment, another for each, `%2F` for none.
+fn escaped(prefix: Option<&Key>) -> String {
+    let mut segment = String::new();
+    let prefix = prefix.map_or(&b"/"[..], Key::as_bytes);
+    // A string takes all that is written to it.
+    let _ = percent::write(&mut segment, prefix, |c| c == '/');
+    segment
 }
 
 /// `prefix/<B32 multihash>`, in one allocation: it is made for every read.

@@ -5,7 +5,7 @@ use futures::{Stream, StreamExt};
 
 use crate::codecs::RAW;
 use crate::hashes::IDENTITY;
-use crate::layout::{self, CODECS};
+use crate::layout::Layout;
 use crate::store::Hash;
 use crate::{Block, Blockstore, verify};
 
@@ -70,12 +70,12 @@ impl Blockstore {
     }
 
     fn rows(&self, select: Select, after: Option<Cid>) -> BoxStream<'_, Result<Row>> {
-        let layout = &self.inner.options.layout;
+        let layout = &self.inner.layout;
         let scope = layout.blocks.clone().map_or(Scope::All, Scope::Descendants);
         let mut query = Query { scope, select, ..Query::all() };
-        let mut codecs = Query::descendants(CODECS).keys_only();
+        let mut codecs = Query::descendants(layout.codecs.clone()).keys_only();
         if let Some(cid) = after {
-            match (layout.block(cid.hash()), layout::codecs(cid.hash())) {
+            match (layout.block(cid.hash()), layout.codecs_of(cid.hash())) {
                 (Ok(block), Ok(codec)) => {
                     (query, codecs) = (query.after(block), codecs.after(codec));
                 }
@@ -98,7 +98,7 @@ impl Blockstore {
                     continue;
                 }
                 let kept = match &mut codecs {
-                    Some(codecs) => codecs_of(&hash, entry.key(), codecs).await,
+                    Some(codecs) => codecs_of(layout, &hash, entry.key(), codecs).await,
                     None => Ok(Vec::new()),
                 };
                 let row = kept.map(|mut kept| {
@@ -136,18 +136,22 @@ fn each<'s, T: Send + 's>(
 
 /// The codecs that were kept of a block; both listings are in the order of the multihashes' base32.
 async fn codecs_of(
+    layout: &Layout,
     hash: &Hash,
     block: &Key,
     keys: &mut Peekable<BoxStream<'_, Result<Key>>>,
 ) -> Result<Vec<u64>> {
     let mut codecs = Vec::new();
     let not_after = |next: &Result<Key>| match next {
-        Ok(key) => key.segments().nth(1) <= Some(block.last_segment()),
+        Ok(key) => {
+            let row = layout.codecs.strip_from(key);
+            row.as_ref().map(Key::first_segment) <= Some(block.last_segment())
+        }
         Err(_) => true,
     };
     while let Some(key) = std::pin::Pin::new(&mut *keys).next_if(not_after).await {
         // One of a block that is not there, or no codec's, is passed over.
-        codecs.extend(layout::codec_of(&key?, hash));
+        codecs.extend(layout.kept_codec(&key?, hash));
     }
     codecs.sort_unstable();
     Ok(codecs)

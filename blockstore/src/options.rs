@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
-use datastore::{Datastore, Durability, Key, Result, key};
+use datastore::{Datastore, Durability, Key, Result};
 
-use crate::layout::Layout;
+use crate::layout::BLOCKS;
 use crate::{Blockstore, Policy, PresenceOptions};
 
 /// How a [`Blockstore`] is opened.
@@ -23,7 +23,7 @@ use crate::{Blockstore, Policy, PresenceOptions};
 /// ```
 #[derive(Clone, Debug)]
 pub struct BlockstoreOptions {
-    pub(crate) layout: Layout,
+    pub(crate) prefix: Option<Key>,
     pub(crate) policy: Policy,
     pub(crate) verify_reads: bool,
     pub(crate) keep_codecs: bool,
@@ -37,7 +37,7 @@ impl BlockstoreOptions {
     /// cache.
     pub fn new() -> Self {
         Self {
-            layout: Layout { blocks: Some(key!("/blocks")) },
+            prefix: Some(BLOCKS),
             policy: Policy::new(),
             verify_reads: true,
             keep_codecs: false,
@@ -50,7 +50,7 @@ impl BlockstoreOptions {
     /// Keeps blocks below `prefix`, or with `None` at the top, as boxo's `NoPrefix` does.
     #[must_use]
     pub fn prefix(mut self, prefix: Option<Key>) -> Self {
-        self.layout.blocks = prefix;
+        self.prefix = prefix;
         self
     }
 
@@ -108,7 +108,7 @@ impl BlockstoreOptions {
     /// Opens the blocks of a datastore. It stays the caller's to close.
     ///
     /// # Errors
-    /// Those of the datastore.
+    /// [`InvalidKey`](datastore::ErrorKind::InvalidKey) for a prefix that leaves keys no room; those of the datastore.
     pub async fn open(self, store: Arc<dyn Datastore>) -> Result<Blockstore> {
         Blockstore::with_options(store, self).await
     }

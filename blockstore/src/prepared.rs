@@ -7,7 +7,6 @@ use futures::future::try_join_all;
 
 use crate::gc::Entered;
 use crate::hashes::IDENTITY;
-use crate::layout;
 use crate::store::{Hash, Inner};
 use crate::{Block, Blockstore, Stored};
 
@@ -41,7 +40,7 @@ impl Blockstore {
         blocks: Vec<Block>,
         under_way: UnderWay,
     ) -> Result<Prepared<'_>> {
-        let Inner { options, gate, .. } = &*self.inner;
+        let Inner { options, layout, gate, .. } = &*self.inner;
         let mut batch = Batch { durability: options.durability, ..Batch::new() };
         let mut stored = Stored { present: blocks.len() as u64, ..Stored::default() };
         let codecs = if options.keep_codecs { codecs_of(&blocks) } else { Vec::new() };
@@ -63,7 +62,7 @@ impl Blockstore {
             stored.written += 1;
             stored.present -= 1;
             stored.bytes += value.len() as u64;
-            batch.ops.push(Op::Put { key: options.layout.block(cid.hash())?, value });
+            batch.ops.push(Op::Put { key: layout.block(cid.hash())?, value });
         }
         Ok(Prepared { blockstore: self, batch, found, stored, new, _entered: entered })
     }
@@ -74,8 +73,9 @@ impl Blockstore {
         let is_new =
             |cid: &Cid| new.binary_search_by(|block| block.cid().hash().cmp(cid.hash())).is_ok();
         let (of_new, others): (Vec<Cid>, Vec<Cid>) = codecs.into_iter().partition(is_new);
-        let mut unkept: Vec<Key> = of_new.iter().map(layout::codec).collect::<Result<_>>()?;
-        let others: Vec<Key> = others.iter().map(layout::codec).collect::<Result<_>>()?;
+        let key = |cid| self.inner.layout.codec(cid);
+        let mut unkept: Vec<Key> = of_new.iter().map(key).collect::<Result<_>>()?;
+        let others: Vec<Key> = others.iter().map(key).collect::<Result<_>>()?;
         for some in others.chunks(MANY_READS) {
             let kept = try_join_all(some.iter().map(|key| self.inner.store.has(key))).await?;
             let some = some.iter().zip(kept).filter(|(_, kept)| !kept);
@@ -104,7 +104,7 @@ impl Prepared<'_> {
 
     /// Commits what is new.
     pub(crate) async fn write(self) -> Result<Stored> {
-        let Inner { store, options, presence, gate: _, codecs: _ } = &*self.blockstore.inner;
+        let Inner { store, options, presence, .. } = &*self.blockstore.inner;
         let writing = presence.as_ref().map(|presence| presence.writing(self.new.iter().copied()));
         if !self.batch.ops.is_empty() {
             store.commit(self.batch).await?;

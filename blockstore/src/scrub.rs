@@ -1,12 +1,10 @@
 use cid::Cid;
-use datastore::{
-    Batch, Conditions, DatastoreExt, Entry, ErrorKind, Found, Key, Op, Result, Want,
-};
+use datastore::{Batch, Conditions, DatastoreExt, Entry, ErrorKind, Found, Key, Op, Result, Want};
 use futures::TryStreamExt;
 use multihash::Multihash;
 
 use crate::hashes::{self, IDENTITY, MAX_DIGEST_LEN};
-use crate::layout::{Layout, QUARANTINE};
+use crate::layout::{self, Layout};
 use crate::pause::pause;
 use crate::store::{Hash, Inner};
 use crate::{Blockstore, RAW, verify};
@@ -138,11 +136,11 @@ impl Blockstore {
     ) -> Result<ScrubReport> {
         let ScrubOptions { quarantine } = options;
         let mut report = ScrubReport::default();
-        let mut entries = self.inner.store.query(self.inner.options.layout.all());
+        let mut entries = self.inner.store.query(self.inner.layout.all());
         let mut bytes = 0;
         while let Some(entry) = entries.try_next().await? {
             let size = entry.size().unwrap_or_default();
-            match look_at(&self.inner.options.layout, &entry) {
+            match look_at(&self.inner.layout, &entry) {
                 Seen::Foreign => report.foreign += 1,
                 Seen::Unverifiable => report.unverifiable += 1,
                 Seen::Good => {
@@ -170,7 +168,7 @@ impl Blockstore {
 
     /// Moves a block to quarantine if it is still damaged.
     async fn move_away(&self, key: &Key, hash: &Hash) -> Result<Fate> {
-        let Inner { store, options, presence, gate, codecs: _ } = &*self.inner;
+        let Inner { store, options, presence, gate, .. } = &*self.inner;
         let conditional = store.capabilities().conditions >= Conditions::AnyBatch;
         // A good block is not to be moved: where no condition sees to it, nobody puts one meanwhile.
         let _alone = if conditional { None } else { Some(gate.without_writers().await) };
@@ -183,7 +181,7 @@ impl Blockstore {
         if verify(&Cid::new_v1(RAW, *hash), &data).is_ok() {
             return Ok(Fate::Changed);
         }
-        let place = Layout { blocks: Some(QUARANTINE) }.block(hash)?;
+        let place = layout::quarantine(hash)?;
         let durability = options.durability;
         let copy = Batch { durability, ..Batch::new().put(place.clone(), data) };
         let codecs = self.kept_codecs(hash).await?;

@@ -10,6 +10,7 @@ use multihash::Multihash;
 
 use crate::gc::Gate;
 use crate::hashes::{IDENTITY, MAX_DIGEST_LEN};
+use crate::layout::Layout;
 use crate::presence::{Asked, Known, Presence};
 use crate::{BlockstoreOptions, verify};
 
@@ -49,9 +50,10 @@ pub struct Blockstore {
 pub(crate) struct Inner {
     pub(crate) store: Arc<dyn Datastore>,
     pub(crate) options: BlockstoreOptions,
+    pub(crate) layout: Layout,
     pub(crate) presence: Option<Presence>,
     pub(crate) gate: Gate,
-    /// Whether another store keeps codecs here, once somebody asked.
+    /// Whether another store keeps codecs of these blocks, once somebody asked.
     pub(crate) codecs: OnceCell<bool>,
 }
 
@@ -68,14 +70,14 @@ impl Blockstore {
         store: Arc<dyn Datastore>,
         options: BlockstoreOptions,
     ) -> Result<Self> {
+        let layout = Layout::below(options.prefix.clone())?;
         let gate = Gate::open(&store, options.marks.as_ref()).await?;
         let presence = options
             .presence
             .as_ref()
             .map(|presence| Presence::new(presence, store.capabilities().atomic_batches));
-        Ok(Self {
-            inner: Arc::new(Inner { store, options, presence, gate, codecs: OnceCell::new() }),
-        })
+        let codecs = OnceCell::new();
+        Ok(Self { inner: Arc::new(Inner { store, options, layout, presence, gate, codecs }) })
     }
 
     /// The datastore below.
@@ -189,7 +191,7 @@ impl Blockstore {
 
     /// Asks the datastore, and remembers the answer.
     async fn look(&self, hash: &Hash, want: Want, asked: Asked<'_>) -> Result<Option<Found>> {
-        let key = self.inner.options.layout.block(hash)?;
+        let key = self.inner.layout.block(hash)?;
         let found = self.inner.store.read(&key, want).await?;
         asked.seen(found.as_ref());
         Ok(found)
@@ -204,7 +206,7 @@ impl Blockstore {
             }
             _ => Error::new(ErrorKind::Corrupt, error.to_string()),
         };
-        match self.inner.options.layout.block(cid.hash()) {
+        match self.inner.layout.block(cid.hash()) {
             Ok(key) => error.with_key(key),
             Err(_) => error,
         }
@@ -213,7 +215,7 @@ impl Blockstore {
 
 impl fmt::Debug for Blockstore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { store, options, presence: _, gate: _, codecs: _ } = &*self.inner;
+        let Inner { store, options, .. } = &*self.inner;
         f.debug_struct("Blockstore").field("store", store).field("options", options).finish()
     }
 }

@@ -6,7 +6,6 @@ use futures::future::try_join_all;
 use futures::{Stream, StreamExt, TryStreamExt};
 
 use crate::hashes::IDENTITY;
-use crate::layout;
 use crate::prepared::UnderWay;
 use crate::store::{Hash, Inner};
 use crate::{Block, Blockstore};
@@ -110,12 +109,12 @@ impl Blockstore {
 
     /// Removes blocks in one commit with `also`, which comes last.
     pub(crate) async fn delete_with(&self, hashes: &[Hash], also: Vec<Op>) -> Result<()> {
-        let Inner { store, options, presence, gate: _, codecs: _ } = &*self.inner;
+        let Inner { store, options, layout, presence, .. } = &*self.inner;
         let mut batch = Batch { durability: options.durability, ..Batch::new() };
         for some in hashes.chunks(MANY_READS) {
             let stored = || some.iter().filter(|hash| hash.code() != IDENTITY);
             for hash in stored() {
-                batch.ops.push(Op::Delete { key: options.layout.block(hash)? });
+                batch.ops.push(Op::Delete { key: layout.block(hash)? });
             }
             let codecs = try_join_all(stored().map(|hash| self.kept_codecs(hash))).await?;
             batch.ops.extend(codecs.into_iter().flatten().map(|key| Op::Delete { key }));
@@ -137,16 +136,16 @@ impl Blockstore {
         if !self.has_codecs().await? {
             return Ok(Vec::new());
         }
-        let kept = Query::descendants(layout::codecs(hash)?);
+        let kept = Query::descendants(self.inner.layout.codecs_of(hash)?);
         self.inner.store.query_keys(kept).try_collect().await
     }
 
     /// Whether codecs are kept of some blocks, by this store or, before the first delete, by another: looked for
     /// once, so that deletes do not pay for what most stores have not.
     async fn has_codecs(&self) -> Result<bool> {
-        let Inner { store, options, codecs, .. } = &*self.inner;
+        let Inner { store, options, layout, codecs, .. } = &*self.inner;
         let look = || async {
-            let first = Query::descendants(layout::CODECS).keys_only().limit(1);
+            let first = Query::descendants(layout.codecs.clone()).keys_only().limit(1);
             Ok::<_, Error>(!store.query_page(&first).await?.entries.is_empty())
         };
         Ok(options.keep_codecs || *codecs.get_or_try_init(look).await?)

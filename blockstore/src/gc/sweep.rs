@@ -32,7 +32,7 @@ impl Found {
 impl Sweeper<'_> {
     /// Deals with the blocks of one page; whether there are more.
     pub(super) async fn step(&self, state: &mut State) -> Result<bool> {
-        let layout = &self.blocks.inner.options.layout;
+        let layout = &self.blocks.inner.layout;
         let blocks = layout.blocks.clone().map_or_else(Query::all, Query::descendants);
         let mut query = blocks.sizes_only().limit(MANY_OPS);
         query.after = state.cursor()?;
@@ -95,7 +95,7 @@ impl Sweeper<'_> {
     }
 
     fn parse(&self, entry: &Entry) -> Option<Found> {
-        let hash = self.blocks.inner.options.layout.multihash(entry.key())?;
+        let hash = self.blocks.inner.layout.multihash(entry.key())?;
         let (key, size) = (entry.key().clone(), entry.size().unwrap_or_default());
         (hash.code() != IDENTITY).then_some(Found { hash, key, size, live: false })
     }

@@ -62,7 +62,7 @@ impl Blockstore {
         build: &Build<'_>,
         progress: &mut (impl FnMut(u64) + Send),
     ) -> Result<u64> {
-        let layout = &self.inner.options.layout;
+        let layout = &self.inner.layout;
         let mut keys = self.inner.store.query_keys(layout.all());
         let mut blocks = 0;
         while let Some(key) = keys.try_next().await? {

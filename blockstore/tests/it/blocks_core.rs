@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use datastore::{
-    DatastoreExt, Durability, ErrorKind, Fault, MemoryDatastore, Operation, Outcome, key,
+    DatastoreExt, Durability, ErrorKind, Fault, Key, MemoryDatastore, Operation, Outcome, key,
 };
 use datastore_blocks::{
     Block, Blockstore, BlockstoreOptions, Cid, DAG_CBOR, DAG_PB, IDENTITY, ListOptions, Multihash,
@@ -235,7 +235,7 @@ async fn altered_data_is_an_error_of_verified_reads_and_served_by_others() {
     let block = block(1);
     verifying.put(block.clone()).await.unwrap();
     let key = rows(&*store).await.into_keys().next().unwrap();
-    let key = datastore::Key::new(&key).unwrap();
+    let key = Key::new(&key).unwrap();
     store.put(&key, "altered").await.unwrap();
 
     let error = verifying.get(block.cid()).await.unwrap_err();
@@ -306,6 +306,66 @@ async fn codecs_that_are_kept_are_listed_and_go_with_the_block() {
     assert_eq!(rows(&*store).await.len(), 2, "the block, and its codec");
     keeping.delete(raw.cid()).await.unwrap();
     assert!(rows(&*store).await.is_empty());
+}
+
+#[tokio::test]
+async fn codecs_below_one_prefix_are_not_those_below_another() {
+    let cbor = Block::new(DAG_CBOR, [0xa0].to_vec());
+    let same = Block::new(DAG_PB, [0xa0].to_vec());
+    let prefixes = [
+        Some(key!("/blocks")),
+        None,
+        Some(key!("/a")),
+        Some(key!("/a/b")),
+        Some(key!("/a%2Fb")),
+        Some(Key::new(b"/\xff\n").unwrap()),
+    ];
+    for one in &prefixes {
+        for other in prefixes.iter().filter(|other| *other != one) {
+            let store = counted();
+            let open = |prefix: &Option<Key>| {
+                BlockstoreOptions::new()
+                    .prefix(prefix.clone())
+                    .keep_codecs(true)
+                    .open(store.clone())
+            };
+            let (one, other) = (open(one).await.unwrap(), open(other).await.unwrap());
+            one.put(cbor.clone()).await.unwrap();
+            other.put(same.clone()).await.unwrap();
+            assert_eq!(listed(&one).await, [cbor.cid().to_string()]);
+            assert_eq!(listed(&other).await, [same.cid().to_string()]);
+            one.delete(cbor.cid()).await.unwrap();
+            assert_eq!(listed(&other).await, [same.cid().to_string()]);
+            one.put(cbor.clone()).await.unwrap();
+            other.delete(cbor.cid()).await.unwrap();
+            assert_eq!(listed(&one).await, [cbor.cid().to_string()]);
+            assert_eq!(rows(&*store).await.len(), 2, "the block, and its codec");
+        }
+    }
+}
+
+#[tokio::test]
+async fn codecs_lie_where_they_did_and_those_of_other_prefixes_beside_them() {
+    let name = "CIQLSTJHXGJU2PQIUUXFFV62PWV7VREE57RXUU4A52IIR55M4LX432I";
+    for (prefix, codec) in [
+        (Some(key!("/blocks")), format!("/block-codecs/{name}/55")),
+        (Some(key!("/a/b")), format!("/block-codecs-below/%2Fa%2Fb/{name}/55")),
+        (None, format!("/block-codecs-below/%2F/{name}/55")),
+    ] {
+        let store = counted();
+        let options = BlockstoreOptions::new().prefix(prefix).keep_codecs(true);
+        let blocks = options.open(store.clone()).await.unwrap();
+        blocks.put(Block::new(RAW, "hello world")).await.unwrap();
+        assert_eq!(rows(&*store).await.len(), 2);
+        assert!(store.has(&Key::new(codec).unwrap()).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_prefix_that_leaves_keys_no_room_is_refused() {
+    let prefix = Key::new([b"/".as_slice(), &[b'a'; Key::MAX_LEN - 1]].concat()).unwrap();
+    let opened = BlockstoreOptions::new().prefix(Some(prefix)).open(counted()).await;
+    assert_eq!(opened.unwrap_err().kind(), ErrorKind::InvalidKey);
 }
 
 #[tokio::test]
