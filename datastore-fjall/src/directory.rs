@@ -124,7 +124,14 @@ fn remove_unfinished(engine: &Path) -> Result<()> {
 }
 
 fn create(path: &Path) -> Result<()> {
-    fs::create_dir_all(path).map_err(|error| errors::io(path, error))?;
+    fs::create_dir_all(path).map_err(|error| match error.kind() {
+        // Nothing of a store is missing: there are file systems that take no directories.
+        io::ErrorKind::NotFound => {
+            let message = format!("no directory can be made at {}", path.display());
+            Error::new(ErrorKind::InvalidInput, message).with_source(error)
+        }
+        _ => errors::io(path, error),
+    })?;
     // The name of a directory that was made is as durable as the one above it.
     let parent = path.parent().unwrap_or(path);
     durable_file::sync_directory(parent).map_err(|error| errors::io(parent, error))

@@ -105,6 +105,9 @@ fn describe_io(error: &io::Error) -> (ErrorKind, String) {
         K::NotADirectory => {
             (ErrorKind::Incompatible, "a file stands where a directory should".to_owned())
         }
+        K::InvalidFilename => {
+            (ErrorKind::InvalidInput, "the path, or a name in it, is too long".to_owned())
+        }
         K::NotFound => (ErrorKind::Corrupt, "a file is missing".to_owned()),
         K::UnexpectedEof => (ErrorKind::Corrupt, "a file is cut short".to_owned()),
         K::InvalidData | K::InvalidInput => (ErrorKind::Corrupt, "a file is damaged".to_owned()),

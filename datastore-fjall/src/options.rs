@@ -143,7 +143,8 @@ impl FjallOptions {
     /// has it open; [`NotFound`](ErrorKind::NotFound) if there is none and none is to be
     /// created; [`Incompatible`](ErrorKind::Incompatible) for a directory that holds something else,
     /// another version, or other layers; [`Corrupt`](ErrorKind::Corrupt) for damaged files, which are
-    /// left as they are; [`InvalidInput`](ErrorKind::InvalidInput) for options that cannot be.
+    /// left as they are; [`InvalidInput`](ErrorKind::InvalidInput) for options that cannot be, and for a path where
+    /// no directory can be.
     pub async fn open(self, path: impl AsRef<Path> + Send) -> Result<FjallDatastore> {
         self.check()?;
         let path = std::path::absolute(path.as_ref()).map_err(|error| {

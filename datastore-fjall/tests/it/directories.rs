@@ -190,6 +190,22 @@ fn a_link_that_leads_nowhere_is_refused_and_named() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_path_where_no_directory_can_be_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let long = directory.path().join("a".repeat(300));
+    let file = directory.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let proc = Path::new("/proc/no-such-process");
+    for path in [proc, &proc.join("store"), &long, &long.join("store"), &file, &file.join("store")]
+    {
+        let error = open_error(path);
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error:?}");
+        assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
+    }
+}
+
+#[test]
 fn missing_directories_above_are_made_and_odd_names_are_fine() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a b/100%/ä/store");

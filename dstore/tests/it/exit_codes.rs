@@ -35,6 +35,16 @@ fn a_wrong_call_is_2() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_url_of_a_place_where_no_directory_can_be_is_2() {
+    let place = Place::new();
+    let put = |url: &str| place.run(["put", url, "/a", "--value", "1"]);
+    put("fjall:/proc/no-such-process").fails(2, &["no directory can be made"]);
+    put("fjall:/dev/null").fails(2, &["not a directory"]);
+    put(&format!("fjall:{}", "a".repeat(300))).fails(2, &["too long"]);
+}
+
+#[test]
 fn a_condition_that_does_not_hold_is_3() {
     let place = Place::new();
     let put = ["put", STORE, "/a", "--if-absent", "--sync", "--value"];
