@@ -175,6 +175,27 @@ fn a_header_of_many_roots_is_taken_if_one_says_so() {
     assert_eq!(import.text().lines().count(), 110_001);
 }
 
+#[test]
+fn a_block_that_is_too_large_is_taken_if_one_says_so_wherever_it_stands() {
+    let place = Place::new();
+    // A root, and then leaves of 256 KiB.
+    let dag = large_car(&place, 1 << 20);
+    let leaf = Block::new(RAW, content("leaf", 256 << 10)).cid().to_string();
+    place.feed(["blocks", "put", "fjall:leaf", "-"], &content("leaf", 256 << 10)).ok();
+    let alone = place.run(["blocks", "export", "fjall:leaf", &leaf]).ok().out;
+    for (car, before) in [(dag, "the block before is kept"), (alone, "no block was stored before")]
+    {
+        place.write("large.car", car);
+        let import = ["blocks", "import", STORE, "large.car", "--max-block"];
+        // Refused by the length of its section, and by its own.
+        for most in ["100KiB", "262143"] {
+            let import = import.into_iter().chain([most]);
+            place.run(import).fails(6, &["hint", "--max-block", "bytes, more than", before]);
+        }
+        place.ok(import.into_iter().chain(["256KiB"]));
+    }
+}
+
 /// The CIDs of the sections of a CARv1, as they stand in it.
 fn sections(car: &[u8]) -> Vec<String> {
     let mut decoder = CarDecoder::new();

@@ -129,23 +129,26 @@ fn tell(
 }
 
 fn stopped(error: ImportError, broken: &Broken) -> Failure {
-    let is_of_file = error.offset().is_some() || broken.is();
-    let kept = error.kept().blocks;
+    let (is_refused, kept) = (error.offset().is_some(), error.kept().blocks);
+    let is_of_file = is_refused || broken.is();
     let mut failure = Failure::from(datastore::Error::from(error));
     if is_of_file {
         failure.exit = Exit::BadData;
     }
     let again = "what is there already is not written again";
-    failure.hint(if kept == 0 && is_of_file {
-        format!("is it a CAR file, and whole? {LIMITS}")
-    } else if is_of_file {
-        format!("get the file again and run the import again: {again}")
-    } else {
-        format!("run it again: {again}")
-    })
+    failure = failure.hint(match is_of_file {
+        true if kept == 0 => "is it a CAR file, and whole?".to_owned(),
+        true => format!("get the file again and run the import again: {again}"),
+        false => format!("run it again: {again}"),
+    });
+    match is_refused {
+        true if kept == 0 => {
+            failure.hint("--max-header takes a longer header, --max-block larger blocks")
+        }
+        true => failure.hint("--max-block takes larger blocks"),
+        false => failure,
+    }
 }
-
-const LIMITS: &str = "Larger headers and blocks are taken with --max-header and --max-block.";
 
 async fn pin_roots(blocks: &Blockstore, roots: &[Cid], name: &str) -> Result<()> {
     for root in roots {
