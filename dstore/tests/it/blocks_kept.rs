@@ -1,8 +1,12 @@
 //! `dstore blocks pin`, `rm`, `gc` and `verify`: what stays, and what goes.
 
+use data_encoding::BASE32_NOPAD;
+use datastore_blocks::Cid;
+use s3_testing::{Answer, Fault, FaultProxy, Matcher, Method, S3Server};
 use serde_json::json;
 
 use crate::blocks_files::content;
+use crate::buckets::{Cloud, STORE as BUCKET};
 use crate::harness::Place;
 
 const STORE: &str = Place::STORE;
@@ -70,6 +74,37 @@ fn what_is_pinned_is_not_removed_directly_or_below() {
     assert_eq!(removed, [json!({ "removed": 1 })]);
     assert_eq!(count(&place), before - 2);
     place.ok(["blocks", "rm", STORE, &two]);
+}
+
+#[test]
+fn a_removal_is_not_forced_because_of_what_passes() {
+    let server = S3Server::start();
+    let proxy = FaultProxy::start(&server.endpoint());
+    let (endpoint, credentials) = (proxy.endpoint(), server.credentials().clone());
+    let region = server.region();
+    let cloud = Cloud::of((server, proxy), &endpoint, region, credentials);
+    cloud.place.write("innocent", "innocent");
+    let innocent = cloud.ok(&["blocks", "put", BUCKET, "innocent"]);
+    cloud.place.write("kept", content("kept", 300_000));
+    cloud.ok(&["blocks", "add", BUCKET, "kept"]);
+    let rm = ["blocks", "rm", BUCKET, innocent.trim_end()];
+
+    // Neither the pins nor what they reach can be read.
+    for prefix in ["/test-bucket", "/test-bucket/node/blocks/"] {
+        let get = Matcher::method(Method::GET).path_prefix(prefix);
+        let get = if prefix.ends_with('/') { get } else { get.parameter("list-type") };
+        cloud.server.1.on(get, Fault::Answer(Answer::access_denied()));
+        let run = cloud.run(&rm).fails(8, &["it is not known which blocks are pinned"]);
+        assert!(!run.err.contains("--force"), "{run:?}");
+        cloud.server.1.heal();
+    }
+    // Damage stays.
+    let root = cloud.ok(&["blocks", "pin", "ls", BUCKET]);
+    let root: Cid = root.split(' ').next().unwrap().parse().unwrap();
+    let name = BASE32_NOPAD.encode(&root.hash().to_bytes());
+    cloud.server.0.put_raw(&format!("node/blocks/{name}"), "damaged");
+    cloud.run(&rm).fails(4, &["it is not known which blocks are pinned", "hint: --force"]);
+    cloud.ok(&[&rm[..], &["--force"]].concat());
 }
 
 #[test]
@@ -157,7 +192,7 @@ fn a_collection_that_was_killed_is_finished_by_the_next() {
     for number in 0..3000 {
         let data = format!("block {number}");
         let cid = datastore_blocks::Block::new(datastore_blocks::RAW, data.clone());
-        let name = data_encoding::BASE32_NOPAD.encode(&cid.cid().hash().to_bytes());
+        let name = BASE32_NOPAD.encode(&cid.cid().hash().to_bytes());
         let value = data_encoding::BASE64.encode(data.as_bytes());
         rows += &format!("{{\"key\":\"/blocks/{name}\",\"value\":\"{value}\"}}\n");
     }
