@@ -28,7 +28,7 @@ pub use car::{
 };
 pub use cid::Cid;
 pub use codecs::{DAG_CBOR, DAG_JSON, DAG_PB, RAW};
-pub use dag::{PbLink, PbNode, Visit, WalkOptions, Walked, links};
+pub use dag::{PbLink, PbNode, Visit, WalkOptions, Walked, links, long_links};
 pub use gc::{GcOptions, GcPhase, GcProgress, GcReport, Hold};
 pub use hashes::{IDENTITY, MAX_DIGEST_LEN, SHA2_256};
 pub use listing::{ListOptions, Listed};

@@ -18,7 +18,7 @@ use crate::policy::Policy;
 /// may have 4 bytes rather than the 8 that it asks for; those of 2 are refused.
 ///
 /// An identity CID of 65 to 128 bytes, for which a [`Cid`] has no room ([`LongCid`](crate::LongCid)), is nothing
-/// that could be missing: its own links stand in its place. In dag-json it is refused.
+/// that could be missing: its own links stand in its place ([`long_links`] answers it itself). In dag-json it is refused.
 ///
 /// # Errors
 /// [`ErrorKind::Corrupt`], naming the CID, if the data is not what the codec says;
@@ -38,20 +38,17 @@ pub fn links(cid: &Cid, data: &[u8]) -> Result<Vec<Cid>> {
     links_below(cid, data)
 }
 
+/// As [`links`], with identity CIDs that no [`Cid`] has room for themselves, and not what they hold.
+///
+/// # Errors
+/// As [`links`], but for what such a CID holds.
+pub fn long_links(cid: &Cid, data: &[u8]) -> Result<Vec<LongCid>> {
+    links_within(cid, data)
+}
+
 /// As [`links`]. An identity CID within another is shorter than that: it does not go deep.
 pub(crate) fn links_below<const S: usize>(cid: &CidGeneric<S>, data: &[u8]) -> Result<Vec<Cid>> {
-    let found = match cid.codec() {
-        codec if is_leaf(codec) => Ok(Vec::new()),
-        DAG_PB => dag_pb(data),
-        DAG_CBOR => dag_cbor(data),
-        DAG_JSON => dag_json(data),
-        other => return Err(unknown(cid, other)),
-    };
-    let found = found.map_err(|reason| {
-        let codec = cid.codec();
-        let message = format!("{cid}: the block is not what its codec {codec:#x} says: {reason}");
-        Error::new(ErrorKind::Corrupt, message)
-    })?;
+    let found = links_within(cid, data)?;
     let mut links = Vec::with_capacity(found.len());
     for link in &found {
         match usual(link) {
@@ -60,6 +57,21 @@ pub(crate) fn links_below<const S: usize>(cid: &CidGeneric<S>, data: &[u8]) -> R
         }
     }
     Ok(links)
+}
+
+fn links_within<const S: usize>(cid: &CidGeneric<S>, data: &[u8]) -> Result<Vec<LongCid>> {
+    let found = match cid.codec() {
+        codec if is_leaf(codec) => Ok(Vec::new()),
+        DAG_PB => dag_pb(data),
+        DAG_CBOR => dag_cbor(data),
+        DAG_JSON => dag_json(data),
+        other => return Err(unknown(cid, other)),
+    };
+    found.map_err(|reason| {
+        let codec = cid.codec();
+        let message = format!("{cid}: the block is not what its codec {codec:#x} says: {reason}");
+        Error::new(ErrorKind::Corrupt, message)
+    })
 }
 
 /// Whether blocks of a codec have no links, whatever they hold: raw, CBOR, JSON, libp2p keys.

@@ -4,7 +4,7 @@ use cid::CidGeneric;
 use datastore::ErrorKind;
 use datastore_blocks::{
     Block, Cid, DAG_CBOR, DAG_JSON, DAG_PB, IDENTITY, LongCid, Multihash, PbLink, PbNode, RAW,
-    links,
+    links, long_links,
 };
 use proptest::prelude::*;
 use serde_json::Value;
@@ -194,12 +194,19 @@ fn an_identity_link_of_up_to_128_bytes_stands_for_the_links_that_it_holds() {
         let pb = [link(&node), link(&leaf), link(&one)].concat();
         assert_eq!(links_of(DAG_PB, &pb).unwrap(), [two, one]);
         assert_eq!(PbNode::decode(&pb).unwrap_err().kind(), ErrorKind::Corrupt);
+        let themselves =
+            |codec, data: &[u8]| long_links(Block::new(codec, data.to_vec()).cid(), data).unwrap();
+        let one = LongCid::try_from(one.to_bytes()).unwrap();
+        assert_eq!(themselves(DAG_CBOR, &cbor), [leaf, one, node]);
+        assert_eq!(themselves(DAG_PB, &pb), [node, leaf, one]);
         let decoded = PbNode::decode_long(&pb).unwrap().links;
         assert_eq!(decoded.iter().map(|link| link.cid).collect::<Vec<_>>()[..2], [node, leaf]);
     }
     let unknown = long(0x78, &[7; 65]);
     let error = links_of(DAG_PB, &link(&unknown)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
+    let themselves = long_links(Block::new(DAG_PB, link(&unknown)).cid(), &link(&unknown));
+    assert_eq!(themselves.unwrap(), [unknown]);
     assert!(error.to_string().contains(&unknown.to_string()), "{error}");
     let broken = links_of(DAG_PB, &link(&long(DAG_CBOR, &[0xff; 65]))).unwrap_err();
     assert_eq!(broken.kind(), ErrorKind::Corrupt);

@@ -1,6 +1,7 @@
 //! `dstore blocks`: single blocks, and what they link to.
 
 use data_encoding::{BASE32_NOPAD, BASE64, HEXLOWER};
+use datastore_blocks::{Block, DAG_CBOR, IDENTITY, LongCid, Multihash, RAW};
 use serde_json::{Value, json};
 
 use crate::harness::{Place, fixture_of_blocks};
@@ -233,6 +234,37 @@ fn links_are_listed_and_walked() {
     assert_eq!(rest.text().lines().count(), 4);
     rest.fails(1, &["1 block"]);
     place.run(["blocks", "cat", STORE, root]).fails(1, &[leaf, root]);
+}
+
+#[test]
+fn links_that_are_long_identity_cids_are_listed_alike_whatever_the_codec() {
+    let place = Place::new();
+    let leaf = *Block::new(RAW, "leaf").cid();
+    // Of 100 bytes each: a leaf, and a list of a link and text.
+    let text = [&[0x78, 56][..], &[b'x'; 56]].concat();
+    let node = [&b"\x82\xd8\x2a\x58\x25\x00"[..], &leaf.to_bytes(), &text].concat();
+    let long =
+        |codec, data: &[u8]| LongCid::new_v1(codec, Multihash::wrap(IDENTITY, data).unwrap());
+    let links = [long(DAG_CBOR, &node), long(RAW, &[7; 100])];
+    let listed = format!("{}\n{}\n", links[0], links[1]);
+
+    let (mut cbor, mut pb) = (vec![0x82], Vec::new());
+    for link in &links {
+        let bytes = link.to_bytes();
+        let len = bytes.len() as u8;
+        cbor.extend([&[0xd8, 42, 0x58, len + 1, 0], &bytes[..]].concat());
+        pb.extend([&[0x12, len + 2, 0x0a, len], &bytes[..]].concat());
+    }
+    for (codec, data) in [("dag-cbor", cbor), ("dag-pb", pb)] {
+        let put = ["blocks", "put", STORE, "-", "--codec", codec];
+        let cid = place.feed(put, &data).ok().text();
+        let ls = ["blocks", "dag", "ls", STORE, cid.trim_end()];
+        assert_eq!(place.ok(ls), listed, "{codec}");
+        let objects = place.run(ls.into_iter().chain(["--json"])).ok().objects();
+        let object =
+            |link: &LongCid| json!({ "cid": link.to_string(), "name": null, "tsize": null });
+        assert_eq!(objects, links.iter().map(object).collect::<Vec<_>>(), "{codec}");
+    }
 }
 
 #[test]

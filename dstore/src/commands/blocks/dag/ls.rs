@@ -1,8 +1,9 @@
 use std::borrow::Cow;
-use std::fmt::Display;
 
 use clap::Args;
-use datastore_blocks::{Cid, DAG_PB, PbLink, PbNode, Visit, WalkOptions, Walked, links};
+use datastore_blocks::{
+    Cid, DAG_PB, LongCid, PbLink, PbNode, Visit, WalkOptions, Walked, long_links,
+};
 use futures::TryStreamExt;
 use serde_json::json;
 
@@ -74,7 +75,7 @@ impl Ls {
 
 fn write_links(out: &mut Output, cid: &Cid, data: &[u8], long: bool) -> Result<()> {
     // Corrupt blocks and unknown codecs are told as everywhere.
-    let all = links(cid, data)?;
+    let all = long_links(cid, data)?;
     if cid.codec() == DAG_PB {
         let named = PbNode::decode_long(data)?.links;
         return named.iter().try_for_each(|PbLink { cid, name, tsize }| {
@@ -86,7 +87,7 @@ fn write_links(out: &mut Output, cid: &Cid, data: &[u8], long: bool) -> Result<(
 
 fn write_link(
     out: &mut Output,
-    link: &impl Display,
+    link: &LongCid,
     name: Option<Cow<'_, str>>,
     tsize: Option<u64>,
     long: bool,
