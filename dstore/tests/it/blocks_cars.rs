@@ -283,6 +283,20 @@ fn roots_are_pinned_if_all_below_them_is_there() {
 }
 
 #[test]
+fn a_file_without_roots_pins_nothing_and_says_so() {
+    let place = Place::new();
+    place.feed(["blocks", "put", "fjall:one", "-"], b"one").ok();
+    let car = place.run(["blocks", "export", "fjall:one", "--all"]).ok().out;
+    let import = place.feed(IMPORT.into_iter().chain(["--pin"]), &car);
+    let end = import.objects().pop().unwrap();
+    assert_eq!((&end["roots"], &end["pinned"], import.code), (&json!([]), &json!(false), Some(0)));
+    assert!(import.err.starts_with("warning: ") && import.err.contains("nothing was pinned"));
+    assert_eq!(place.ok(["blocks", "pin", "ls", STORE]), "");
+    let end = place.feed(IMPORT, &car).ok().objects().pop().unwrap();
+    assert_eq!(end["pinned"], false);
+}
+
+#[test]
 fn an_import_that_is_interrupted_keeps_what_it_acknowledged() {
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let place = Place::new();

@@ -79,11 +79,14 @@ impl Import {
             Ok(failure) = untold => return Err(failure),
         };
         let imported = imported.map_err(|error| stopped(error, &broken))?;
-        if pin {
+        let pinned = pin && !imported.roots.is_empty();
+        if pinned {
             pin_roots(&blocks, &imported.roots, &name).await?;
+        } else if pin {
+            tracing::warn!("the CAR file has no root that can be pinned: nothing was pinned");
         }
         drop(hold);
-        write(&mut context.out, &imported, pin)?;
+        write(&mut context.out, &imported, pinned)?;
         Ok(Exit::Done)
     }
 }
