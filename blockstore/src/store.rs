@@ -112,7 +112,7 @@ impl Blockstore {
     /// # Errors
     /// [`ErrorKind::NotFound`] if there is no such block; those of [`get`](Self::get).
     pub async fn get_required(&self, cid: &Cid) -> Result<Bytes> {
-        self.get(cid).await?.ok_or_else(|| missing(cid))
+        self.get(cid).await?.ok_or_else(|| no_block(cid))
     }
 
     /// The bytes of a block from `offset`, `len` at most; never verified, since that takes the whole.
@@ -223,6 +223,7 @@ impl fmt::Debug for Blockstore {
 /// A multihash as CIDs hold it.
 pub(crate) type Hash = Multihash<MAX_DIGEST_LEN>;
 
-fn missing(cid: &Cid) -> Error {
+/// The error at a block that is not there.
+pub(crate) fn no_block(cid: &Cid) -> Error {
     Error::new(ErrorKind::NotFound, format!("there is no block {cid}"))
 }

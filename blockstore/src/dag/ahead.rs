@@ -104,7 +104,7 @@ impl ReadAhead {
 }
 
 /// The error at a block that a DAG needs.
-pub(crate) fn missing(cid: &Cid, parent: Option<&impl Display>) -> Error {
+pub(crate) fn no_block_of_dag(cid: &Cid, parent: Option<&impl Display>) -> Error {
     let message = match parent {
         Some(parent) => format!("there is no block {cid}, which {parent} links"),
         None => format!("there is no block {cid}, the root"),

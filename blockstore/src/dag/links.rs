@@ -80,7 +80,7 @@ pub(crate) fn is_leaf(codec: u64) -> bool {
 }
 
 fn dag_pb(data: &[u8]) -> Result<Vec<LongCid>, Reason> {
-    Ok(PbNode::parse(data)?.links.into_iter().map(|link| link.cid).collect())
+    Ok(PbNode::read(data)?.links.into_iter().map(|link| link.cid).collect())
 }
 
 fn dag_cbor(data: &[u8]) -> Result<Vec<LongCid>, Reason> {

@@ -47,7 +47,7 @@ impl<'a> PbNode<'a> {
     /// # Errors
     /// [`ErrorKind::Corrupt`](datastore::ErrorKind::Corrupt), with the reason.
     pub fn decode(block: &'a [u8]) -> datastore::Result<Self> {
-        Self::parsed(block).map_err(not_a_node)
+        Self::read(block).map_err(not_a_node)
     }
 
     /// Writes the node: links first, in the order in which they stand here.
@@ -79,16 +79,13 @@ impl<'a> PbNode<'a, { Policy::MAX_IDENTITY_LEN }> {
     /// # Errors
     /// As [`decode`](PbNode::decode).
     pub fn decode_long(block: &'a [u8]) -> datastore::Result<Self> {
-        Self::parse(block).map_err(not_a_node)
-    }
-
-    pub(crate) fn parse(block: &'a [u8]) -> Result<Self, Reason> {
-        Self::parsed(block)
+        Self::read(block).map_err(not_a_node)
     }
 }
 
 impl<'a, const S: usize> PbNode<'a, S> {
-    fn parsed(block: &'a [u8]) -> Result<Self, Reason> {
+    /// Reads a node, or answers why it is none.
+    pub(crate) fn read(block: &'a [u8]) -> Result<Self, Reason> {
         let (mut fields, mut node) = (Fields::of(block), Self { links: Vec::new(), data: None });
         let mut links_ended = false;
         while let Some(field) = fields.next()? {
@@ -98,7 +95,7 @@ impl<'a, const S: usize> PbNode<'a, S> {
                     links_ended = !node.links.is_empty();
                 }
                 (2, Value::Bytes(_)) if links_ended => return Err("links in two places".into()),
-                (2, Value::Bytes(link)) => node.links.push(PbLink::parse(link)?),
+                (2, Value::Bytes(link)) => node.links.push(PbLink::read(link)?),
                 (number, _) => return Err(misplaced("the node", number)),
             }
         }
@@ -107,7 +104,7 @@ impl<'a, const S: usize> PbNode<'a, S> {
 }
 
 impl<'a, const S: usize> PbLink<'a, S> {
-    fn parse(message: &'a [u8]) -> Result<Self, Reason> {
+    fn read(message: &'a [u8]) -> Result<Self, Reason> {
         let mut fields = Fields::of(message);
         let (mut cid, mut name, mut tsize) = (None, None, None);
         while let Some(field) = fields.next()? {

@@ -7,7 +7,7 @@ use datastore::Result;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 
-use super::ahead::{Answer, ReadAhead, Want, missing};
+use super::ahead::{Answer, ReadAhead, Want, no_block_of_dag};
 use super::links::{is_leaf, links};
 use crate::Blockstore;
 use crate::hashes::IDENTITY;
@@ -194,7 +194,7 @@ impl Walk {
                 Answer::Data(data) => Walked::Data(data),
                 Answer::Present => Walked::Present,
                 Answer::Missing if self.options.skip_missing => Walked::Missing,
-                Answer::Missing => return Err(missing(&next.cid, next.parent.as_deref())),
+                Answer::Missing => return Err(no_block_of_dag(&next.cid, next.parent.as_deref())),
             };
             self.seen.insert(key, next.depth);
             self.expand(&next, &block)?;

@@ -10,6 +10,7 @@ use super::marks::{self, Marks, Tally};
 use crate::Blockstore;
 use crate::dag::{is_leaf, links};
 use crate::pins::{self, PinMode};
+use crate::store::no_block;
 
 /// Nodes that are held in memory; the rest waits in rows.
 const WAITING: usize = 4096;
@@ -126,7 +127,7 @@ impl<'r> Marker<'r> {
                     self.tally.missing += 1;
                     Ok(Vec::new())
                 }
-                Ok((cid, None)) => Err(missing(&cid)),
+                Ok((cid, None)) => Err(no_block(&cid)),
                 Err(error) => Err(error),
             };
             match linked {
@@ -162,7 +163,7 @@ impl<'r> Marker<'r> {
             let (cid, mark, marked, there) = look?;
             if !there && !self.despite_missing {
                 // Not to be looked at again: nothing says that its links are pinned.
-                self.stuck.push((Node { cid, stored: true }, missing(&cid)));
+                self.stuck.push((Node { cid, stored: true }, no_block(&cid)));
             } else if !marked {
                 self.tally.missing += u64::from(!there);
                 self.page.live.push(mark);
@@ -199,7 +200,7 @@ impl<'r> Marker<'r> {
             } else if gone && self.despite_missing {
                 self.tally.missing += 1;
             } else if gone {
-                self.stuck.push((node, missing(&cid)));
+                self.stuck.push((node, no_block(&cid)));
                 if self.stuck.len() >= NAMED {
                     return self.check();
                 }
@@ -274,10 +275,6 @@ impl<'r> Marker<'r> {
             format!("nothing was deleted: there are blocks that pins reach and that {what}");
         Err(Error::new(ErrorKind::Corrupt, message).with_source(Error::new(kind, why.join("; "))))
     }
-}
-
-fn missing(cid: &Cid) -> Error {
-    Error::new(ErrorKind::NotFound, format!("there is no block {cid}"))
 }
 
 /// Whether it is the block that is at fault, and not the store, which may do better later.

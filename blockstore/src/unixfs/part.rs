@@ -34,7 +34,7 @@ impl Part {
     }
 
     fn of_node(cid: &impl Display, block: &Bytes) -> Result<Self> {
-        let node = PbNode::parse(block).map_err(|reason| corrupt(cid, reason))?;
+        let node = PbNode::read(block).map_err(|reason| corrupt(cid, reason))?;
         let Some(data) = node.data else {
             return Err(unsupported(cid, "a node of dag-pb without a message of UnixFS"));
         };

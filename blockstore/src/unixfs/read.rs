@@ -8,7 +8,7 @@ use futures::stream::{self, BoxStream};
 
 use super::part::{Part, corrupt};
 use crate::codecs::RAW;
-use crate::dag::ahead::{Answer, ReadAhead, Want, missing};
+use crate::dag::ahead::{Answer, ReadAhead, Want, no_block_of_dag};
 use crate::long_cid::{resized, usual};
 use crate::{Blockstore, LongCid};
 
@@ -80,9 +80,9 @@ impl Blockstore {
     /// As [`read_file`](Self::read_file), of the root.
     pub async fn file_size(&self, cid: &Cid) -> Result<u64> {
         if cid.codec() == RAW {
-            return self.size(cid).await?.ok_or_else(|| missing(cid, None::<&Cid>));
+            return self.size(cid).await?.ok_or_else(|| no_block_of_dag(cid, None::<&Cid>));
         }
-        let block = self.get(cid).await?.ok_or_else(|| missing(cid, None::<&Cid>))?;
+        let block = self.get(cid).await?.ok_or_else(|| no_block_of_dag(cid, None::<&Cid>))?;
         Ok(Part::read(cid, &block)?.size)
     }
 }
@@ -131,7 +131,7 @@ impl Reader {
         };
         match self.ahead.read(&cid, Want::Data).await? {
             Answer::Data(block) => Ok(block),
-            Answer::Present | Answer::Missing => Err(missing(&cid, next.parent.as_deref())),
+            Answer::Present | Answer::Missing => Err(no_block_of_dag(&cid, next.parent.as_deref())),
         }
     }
 

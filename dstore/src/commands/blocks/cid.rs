@@ -15,6 +15,6 @@ pub(super) fn parse(text: &str) -> Result<Cid, String> {
 }
 
 /// There is no block under it.
-pub(super) fn missing(cid: &Cid) -> Failure {
+pub(super) fn no_block(cid: &Cid) -> Failure {
     Failure::new(Exit::No, format!("there is no block {cid}"))
 }

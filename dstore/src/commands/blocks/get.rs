@@ -46,7 +46,7 @@ impl Get {
             None => blocks.get(&cid).await.map_err(unverified)?,
             Some(ByteRange { offset, len }) => blocks.get_range(&cid, offset, len).await?,
         };
-        let data = found.ok_or_else(|| cid::missing(&cid))?;
+        let data = found.ok_or_else(|| cid::no_block(&cid))?;
         let size = data.len();
         match output {
             Some(path) if path != Path::new("-") => {

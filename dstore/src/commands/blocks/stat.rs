@@ -34,7 +34,7 @@ impl Stat {
     pub(super) async fn run(self, kept: &Kept, context: &mut Context) -> Result<Exit> {
         let Self { store, cid } = self;
         let blocks = kept.open_to_read(&store, context).await?;
-        let size = blocks.size(&cid).await?.ok_or_else(|| cid::missing(&cid))?;
+        let size = blocks.size(&cid).await?.ok_or_else(|| cid::no_block(&cid))?;
         let (mode, through) = match blocks.pins().pinned_by(&cid).await {
             Ok(None) => (None, None),
             Ok(Some(PinnedBy::Recursive)) => (Some("recursive"), None),

@@ -52,7 +52,7 @@ impl Ls {
         let blocks = kept.open_to_read(&store, context).await?;
         let out = &mut context.out;
         if !recursive {
-            let data = blocks.get(&cid).await?.ok_or_else(|| cid::missing(&cid))?;
+            let data = blocks.get(&cid).await?.ok_or_else(|| cid::no_block(&cid))?;
             write_links(out, &cid, &data, long)?;
             return Ok(Exit::Done);
         }
