@@ -26,8 +26,8 @@ impl Blockstore {
     /// Stores a block, verified. One that is there already costs no write.
     ///
     /// # Errors
-    /// [`InvalidInput`](datastore::ErrorKind::InvalidInput) if the data does not have the digest of the CID, or the policy does
-    /// not take it; those of the datastore.
+    /// [`InvalidInput`](datastore::ErrorKind::InvalidInput) if the data does not have the digest of the CID, or the
+    /// policy does not take it; those of the datastore.
     pub async fn put(&self, block: Block) -> Result<Stored> {
         self.put_batch(vec![block]).await
     }

@@ -103,8 +103,8 @@ impl GroupSync {
         }
     }
 
-    /// Has the disk take what was written before, without anybody waiting at the journal. The receiver is told when that
-    /// is over; it promises nothing.
+    /// Has the disk take what was written before, without anybody waiting at the journal. The receiver is told when
+    /// that is over; it promises nothing.
     pub(crate) fn write_back(&self) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
         self.queue.lock().asking.push(sender);

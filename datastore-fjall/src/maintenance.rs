@@ -158,8 +158,8 @@ impl Rounds {
         Ok(())
     }
 
-    /// Whether the disk took the journal as it was when this was first asked. Writers go on meanwhile; a sync would keep
-    /// them waiting.
+    /// Whether the disk took the journal as it was when this was first asked. Writers go on meanwhile; a sync would
+    /// keep them waiting.
     fn journal_is_written_back(&mut self) -> bool {
         let write_back = self.write_back.get_or_insert_with(|| self.group.write_back());
         // Given up, too: the sync that follows says why.

@@ -142,7 +142,8 @@ impl Failure {
                 (401 | 403, _) => say(
                     ErrorKind::PermissionDenied,
                     format!(
-                        "{place} does not let these credentials do that (credentials that may not list see a missing object as forbidden)"
+                        "{place} does not let these credentials do that (credentials that may not list see a \
+                         missing object as forbidden)"
                     ),
                 ),
                 (400..=499, _) if !self.is_transient() => (ErrorKind::InvalidInput, None),

@@ -1,8 +1,8 @@
 //! Where rows lie in the datastore.
 //!
 //! A peer's part of a key is its id as CIDv1 with the codec libp2p-key, in lower-case base32 with the multibase
-//! prefix: `bafzaa…`, the text form of the [peer-id spec](https://github.com/libp2p/specs/blob/master/peer-ids/peer-ids.md),
-//! and what js-libp2p writes.
+//! prefix: `bafzaa…`, the text form of the [peer-id
+//! spec](https://github.com/libp2p/specs/blob/master/peer-ids/peer-ids.md), and what js-libp2p writes.
 
 use data_encoding::Encoding;
 use data_encoding_macro::new_encoding;

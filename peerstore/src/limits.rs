@@ -11,8 +11,8 @@ pub struct Limits {
     /// Peers in any one book: addresses, protocols, keys, tags, reputation, metadata. 1,000,000.
     ///
     /// Who adds a peer to a book that is full first takes others away, from all books, as
-    /// [`Peerstore::remove`](crate::Peerstore::remove) does: enough for 1 % of it to be free. Those go that are of least
-    /// value. The more valuable of two is, each deciding where those before it do not, the one that
+    /// [`Peerstore::remove`](crate::Peerstore::remove) does: enough for 1 % of it to be free. Those go that are of
+    /// least value. The more valuable of two is, each deciding where those before it do not, the one that
     ///
     /// 1. has answered a request: such a peer goes only where there is no other left;
     /// 2. has a tag, or an address that was added for good;
@@ -20,17 +20,18 @@ pub struct Limits {
     /// 4. answered later, or was dialed later with success;
     /// 5. has an address that expires later.
     ///
-    /// A book of up to 1,024 peers is looked at as a whole. Of a larger one, a hand that goes round looks at 256 peers at a
-    /// time, and takes no more than a quarter of them while there are others to look at.
+    /// A book of up to 1,024 peers is looked at as a whole. Of a larger one, a hand that goes round looks at 256
+    /// peers at a time, and takes no more than a quarter of them while there are others to look at.
     ///
     /// A peer that is connected is never taken away, nor is one whose private key is kept, nor one that is just being
     /// changed: a book of such peers alone grows past its limit.
     pub peers: usize,
-    /// Peers of which nothing is left but the number below which their signed records are too old; 1,000,000. The one that
-    /// would end next goes first, of those that are looked at, as above; an old record of its peer is taken again.
+    /// Peers of which nothing is left but the number below which their signed records are too old; 1,000,000. The one
+    /// that would end next goes first, of those that are looked at, as above; an old record of its peer is taken
+    /// again.
     ///
-    /// A collection leaves more behind while it runs, a [page](crate::GcOptions::page) of them at most, and so does the removal of peers
-    /// for which there is no room.
+    /// A collection leaves more behind while it runs, a [page](crate::GcOptions::page) of them at most, and so does
+    /// the removal of peers for which there is no room.
     pub watermarks: usize,
     /// Addresses of one peer that are not connected; the one that expires next goes first. 64, as go-libp2p.
     pub addresses: usize,

@@ -72,7 +72,8 @@ type Name = Box<[u8]>;
 /// The peers' parts of the keys of a book, in their order.
 type Names<'c> = Peekable<BoxStream<'c, Result<Name>>>;
 
-/// The peers' parts of the keys of address rows, but of those of which all has expired, or a watermark is all that is left.
+/// The peers' parts of the keys of address rows, but of those of which all has expired, or a watermark is all that is
+/// left.
 fn addressed<'c>(core: &'c Core, after: Option<&str>) -> Names<'c> {
     let entries = core.store().query(below(&Book::Addresses.prefix(), after));
     let names = entries.try_filter_map(async |entry| {

@@ -5,8 +5,8 @@
 //! without a port, ids and destinations of lengths that they never have.
 //!
 //! Two things that go-libp2p cannot read are addresses all the same. Protocols that it does not know, and rust-libp2p
-//! does: a path of WebSocket, the transports of old js nodes. And sockets of Unix, of which rust-libp2p writes the paths
-//! without the slash that they begin with.
+//! does: a path of WebSocket, the transports of old js nodes. And sockets of Unix, of which rust-libp2p writes the
+//! paths without the slash that they begin with.
 
 use multiaddr::{Multiaddr, Protocol};
 
@@ -64,8 +64,8 @@ fn flaw_of(part: &Protocol<'_>) -> Option<&'static str> {
     }
 }
 
-/// One byte at least of the code of each protocol that is looked at: 42 is `ip6zone`, 53 to 56 are those of names; the others
-/// are numbers from 384 to 511, whose varints end with 3.
+/// One byte at least of the code of each protocol that is looked at: 42 is `ip6zone`, 53 to 56 are those of names;
+/// the others are numbers from 384 to 511, whose varints end with 3.
 const OF_CODES: [u8; 6] = [3, 42, 53, 54, 55, 56];
 
 /// The bytes of an I2P destination with the shortest certificate, less than which none has.

@@ -53,16 +53,17 @@ pub enum Persistence {
     #[default]
     All,
     /// Those alone that have proven themselves: of which a request was answered
-    /// ([`ReputationBook::succeeded`](crate::ReputationBook::succeeded)); and those whose private key is kept. So what anybody
-    /// can say of peers costs no disk.
+    /// ([`ReputationBook::succeeded`](crate::ReputationBook::succeeded)); and those whose private key is kept. So
+    /// what anybody can say of peers costs no disk.
     ///
-    /// All peers are in memory, the others nowhere else: [`Limits::peers`] says how much memory that may take, and opening
-    /// reads all that is stored. With the first answer all that is known of the peer is written, in one commit, and from
-    /// then on every change of it, until it is removed, or nothing is left of it.
+    /// All peers are in memory, the others nowhere else: [`Limits::peers`] says how much memory that may take, and
+    /// opening reads all that is stored. With the first answer all that is known of the peer is written, in one
+    /// commit, and from then on every change of it, until it is removed, or nothing is left of it.
     ///
-    /// **A restart keeps** the peers that are written, with all that was known of them, and the node's own record with its sequence
-    /// number. It forgets all others: their addresses, keys, protocols, metadata, tags, failed requests, and which of their signed
-    /// records are too old. What was stored before with [`All`](Self::All) stays until it is removed or has expired.
+    /// **A restart keeps** the peers that are written, with all that was known of them, and the node's own record
+    /// with its sequence number. It forgets all others: their addresses, keys, protocols, metadata, tags, failed
+    /// requests, and which of their signed records are too old. What was stored before with [`All`](Self::All) stays
+    /// until it is removed or has expired.
     Proven,
 }
 

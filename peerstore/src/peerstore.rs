@@ -163,8 +163,9 @@ impl Peerstore {
     /// record, if there is one in it.
     ///
     /// # Errors
-    /// [`InvalidInput`](datastore::ErrorKind::InvalidInput), and nothing happens, for a public key or a signed record that
-    /// is not the peer's, a tag over 100, and what is more than the [limits](crate::Limits); and as [`Datastore::commit`].
+    /// [`InvalidInput`](datastore::ErrorKind::InvalidInput), and nothing happens, for a public key or a signed record
+    /// that is not the peer's, a tag over 100, and what is more than the [limits](crate::Limits); and as
+    /// [`Datastore::commit`].
     pub async fn merge(&self, peer: &PeerId, update: &PeerUpdate) -> Result<Option<Consumed>> {
         update::apply(self.core(), peer, update, Strategy::Merge).await
     }
@@ -217,9 +218,9 @@ impl Peerstore {
     }
 
     /// Takes in what another implementation, or an export, knows of a peer, beside what is known of it: all in one
-    /// commit. Lifetimes and moments are what they were there, and end when they would have ended; of metadata and tags of one
-    /// name what is here stays. What is refused, such as a signed record that does not verify, is left out and named, and
-    /// so is what there is no room for.
+    /// commit. Lifetimes and moments are what they were there, and end when they would have ended; of metadata and
+    /// tags of one name what is here stays. What is refused, such as a signed record that does not verify, is left
+    /// out and named, and so is what there is no room for.
     ///
     /// # Errors
     /// As [`Datastore::commit`]; [`PermissionDenied`](datastore::ErrorKind::PermissionDenied) for a private key
@@ -241,9 +242,9 @@ impl Peerstore {
         transfer::export(self.core(), peer, private_keys).await
     }
 
-    /// Copies all peers into another peerstore, beside what that knows of them, and the records that the node has sealed
-    /// of itself, so that its next one has a higher number there too. This is how a peerstore in memory becomes one on
-    /// a disk.
+    /// Copies all peers into another peerstore, beside what that knows of them, and the records that the node has
+    /// sealed of itself, so that its next one has a higher number there too. This is how a peerstore in memory
+    /// becomes one on a disk.
     ///
     /// All that is known comes along: who said an address and when, dials and requests, numbers below which records are
     /// too old. What was connected here is recently connected there. Where both know something, the longer lifetime,

@@ -1,5 +1,5 @@
-//! Sends hostile peers into a peerstore that has proven ones in it, and looks whether memory, disk and the proven peers stay
-//! where they are to be.
+//! Sends hostile peers into a peerstore that has proven ones in it, and looks whether memory, disk and the proven
+//! peers stay where they are to be.
 #![allow(clippy::print_stdout, reason = "the command prints what it measures")]
 
 use std::path::{Path, PathBuf};
@@ -16,8 +16,8 @@ use multiaddr::{Multiaddr, Protocol};
 use peerstore::{Peerstore, PeerstoreOptions, VerifiedRecord};
 use sha2::{Digest, Sha256};
 
-/// Adds hostile peers with very many addresses each to a peerstore over fjall, some with signed records and protocols, and
-/// prints what that takes; ends with 1 if a bound is broken.
+/// Adds hostile peers with very many addresses each to a peerstore over fjall, some with signed records and
+/// protocols, and prints what that takes; ends with 1 if a bound is broken.
 #[derive(Parser)]
 struct Options {
     /// How many hostile peers

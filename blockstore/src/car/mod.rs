@@ -7,8 +7,8 @@
 //! store of its own. None says at which byte a file is damaged, which an import that keeps the good part has to
 //! say, and none writes version 2 or an index.
 //!
-//! `decoder`, `header` and `index` are the formats. `source`, `batches` and `import` bring a file into a store, `writer`,
-//! `v2` and `export` make one.
+//! `decoder`, `header` and `index` are the formats. `source`, `batches` and `import` bring a file into a store,
+//! `writer`, `v2` and `export` make one.
 
 mod batches;
 mod decoder;

@@ -18,7 +18,8 @@ use crate::policy::Policy;
 /// may have 4 bytes rather than the 8 that it asks for; those of 2 are refused.
 ///
 /// An identity CID of 65 to 128 bytes, for which a [`Cid`] has no room ([`LongCid`](crate::LongCid)), is nothing
-/// that could be missing: its own links stand in its place ([`long_links`] answers it itself). In dag-json it is refused.
+/// that could be missing: its own links stand in its place ([`long_links`] answers it itself). In dag-json it is
+/// refused.
 ///
 /// # Errors
 /// [`ErrorKind::Corrupt`], naming the CID, if the data is not what the codec says;

@@ -8,7 +8,7 @@
 //! | `state` | CBOR: the unfinished run, how far it is ([`state`]) |
 //! | `marks/<run>/run` | CBOR: that the marks of the run are whole, and how many there are |
 //! | `marks/<run>/live/<B32 multihash>/<codec, hex>` | none: reached; what it links to is reached, or to do |
-//! | `marks/<run>/live/<B32 multihash>/kept` | none: put, pinned directly, or pinned during the run; nothing is said of its links |
+//! | `marks/<run>/live/<B32 multihash>/kept` | none: put, or pinned directly or during the run; its links are not |
 //! | `marks/<run>/todo/<B32 CID>` | none: reached, its links not looked at yet |
 //!
 //! What makes it right:

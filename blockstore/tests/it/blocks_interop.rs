@@ -5,7 +5,7 @@
 //! | case | theirs | ours | why |
 //! |---|---|---|---|
 //! | wrong bytes under a CID, put | both store them | refused | whoever reads them is deceived |
-//! | wrong bytes stored, read | boxo serves them unless it is told to validate, js does | `Corrupt` unless told to trust | the same |
+//! | wrong bytes stored, read | js serves them, boxo unless told to check | `Corrupt` unless told not to | the same |
 //! | identity CIDs | boxo's plain store and js store them | as boxo's `NewIdStore`: never | the CID holds the data |
 //! | an undefined CID | boxo: not found | none exists: `Cid` always has a multihash | the type |
 //! | keys without prefix | js and boxo's `NoPrefix` | `prefix(None)` | asked for |

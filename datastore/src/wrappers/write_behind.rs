@@ -31,10 +31,11 @@ use state::Work;
 /// A store that gathers writes and hands them to the store below in few, large commits.
 ///
 /// Of several writes of a key only the last is written. A flush, which is one commit of all that is pending
-/// (or [in an order](WriteBehindOptions::indexes), where it cannot land whole), begins when enough keys or bytes are pending, when the oldest write has waited for long enough, before
-/// [`sync`](Datastore::sync) and [`close`](Datastore::close), and before all that needs the store below
-/// to be complete: conditions, snapshots, [`check`](Datastore::check), [`compact`](Datastore::compact),
-/// [`disk_usage`](Datastore::disk_usage). Reads and pages show what is pending as if it were written.
+/// (or [in an order](WriteBehindOptions::indexes), where it cannot land whole), begins when enough keys or bytes are
+/// pending, when the oldest write has waited for long enough, before [`sync`](Datastore::sync) and
+/// [`close`](Datastore::close), and before all that needs the store below to be complete: conditions, snapshots,
+/// [`check`](Datastore::check), [`compact`](Datastore::compact), [`disk_usage`](Datastore::disk_usage). Reads and
+/// pages show what is pending as if it were written.
 ///
 /// **Durability.** A [`Buffered`](Durability::Buffered) commit survives nothing before it is flushed: a
 /// process that ends, or a handle that is dropped without [`close`](Datastore::close), loses it, though
@@ -48,11 +49,11 @@ use state::Work;
 ///
 /// **Failures.** What could not be flushed stays pending, and the flush is tried again after a pause that
 /// grows, together with what came since; of a [`PartialCommit`](ErrorKind::PartialCommit), what did not
-/// land. What landed of a flush whose outcome is unknown is written again. The error is in [`last_flush_error`](Self::last_flush_error) until a flush succeeds. `sync`,
-/// `close` and all else that flushes first try at once, and fail if that fails. After `close` failed the
-/// store is closed, and what was not written is left to [`unwritten`](Self::unwritten). Where the store
-/// below is best-effort and refuses a key that it cannot hold, that key alone stays pending; of an
-/// [index](WriteBehindOptions::indexes), with it what has to come after it.
+/// land. What landed of a flush whose outcome is unknown is written again. The error is in
+/// [`last_flush_error`](Self::last_flush_error) until a flush succeeds. `sync`, `close` and all else that flushes
+/// first try at once, and fail if that fails. After `close` failed the store is closed, and what was not written is
+/// left to [`unwritten`](Self::unwritten). Where the store below is best-effort and refuses a key that it cannot
+/// hold, that key alone stays pending; of an [index](WriteBehindOptions::indexes), with it what has to come after it.
 ///
 /// **Conditions.** A commit with conditions waits until nothing is pending, and goes through to the store
 /// below while nothing else is written; other commits wait for it. A value that is read while it is pending

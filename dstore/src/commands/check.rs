@@ -12,7 +12,8 @@ use crate::store_arg::StoreArg;
 #[derive(Args)]
 #[command(after_help = "Examples:
   dstore check fjall:data && echo sound
-  dstore check fjall:data --json        {\"entries\",\"bytes\",\"problems\":[{\"place\",\"what\"}],\"more_problems\",\"foreign\"}
+  dstore check fjall:data --json        \
+{\"entries\",\"bytes\",\"problems\":[{\"place\",\"what\"}],\"more_problems\",\"foreign\"}
 Exit code 4 if anything is damaged.")]
 pub(crate) struct Check {
     /// URL of the store

@@ -154,7 +154,8 @@ impl Core {
         }
     }
 
-    /// Whether anything is known of a peer, beside which of its records are too old: of what is stored, that which `counts`.
+    /// Whether anything is known of a peer, beside which of its records are too old: of what is stored, that which
+    /// `counts`.
     pub(crate) async fn knows(&self, peer: &PeerId, counts: Counts) -> Result<bool> {
         for book in Book::ALL {
             if self.knows_in(peer, book, counts).await? {

@@ -31,8 +31,8 @@ pub(super) fn normalise<'a>(peer: &PeerId, addr: &'a Multiaddr) -> Option<Cow<'a
 /// Whether it is an address that the peer may have: what is not is passed over wherever addresses are taken in.
 ///
 /// It is not if it is empty, ends with the id of another peer, is nothing but the peer's own, takes more than 1,024
-/// bytes, or has a part under which nothing can be reached, for which go-libp2p does not read it: an empty name or one with a
-/// slash, an onion service on port 0, a peer id or an I2P destination of a length that none has.
+/// bytes, or has a part under which nothing can be reached, for which go-libp2p does not read it: an empty name or
+/// one with a slash, an onion service on port 0, a peer id or an I2P destination of a length that none has.
 ///
 /// # Examples
 /// ```

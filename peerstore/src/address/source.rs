@@ -8,7 +8,7 @@ use std::fmt;
 /// | is done | to one of a lower or the same source | to one of a higher source |
 /// |---|---|---|
 /// | add | TTL and expiry are raised | TTL and expiry are raised |
-/// | set | TTL and expiry are replaced; a TTL of zero deletes | yields: raised, never lowered; a TTL of zero does nothing |
+/// | set | TTL and expiry are replaced; a TTL of zero deletes | yields: raised, never lowered; zero does nothing |
 ///
 /// where identify and push are one source, and what an addition is compared with is the source that the address
 /// had before. With a list that is all that a source says now, these addresses go that are not in it:
@@ -17,7 +17,7 @@ use std::fmt;
 /// |---|---|---|
 /// | routing | nothing: each answer is what one node has heard | everything |
 /// | identify, push | what identify and push said before | connected ones; those of routing, signed, user |
-/// | signed: a newer record | certified ones, and what signed said before | connected ones; those of routing, identify, push, user |
+/// | signed: a newer record | certified ones, what signed said before | connected ones; routing, identify, push, user |
 /// | user | what the user said before | connected and certified ones; those of all others |
 ///
 /// So nobody but the user takes away what the user has said. Time does, and the limit of addresses for one peer;

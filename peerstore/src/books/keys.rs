@@ -55,10 +55,11 @@ impl<'p> KeyBook<'p> {
     /// Sets the private key of a peer. It is stored as it is: whoever can read the datastore can read it.
     ///
     /// # Errors
-    /// [`Unsupported`](datastore::ErrorKind::Unsupported) for an RSA key, which [`set_private_protobuf`](Self::set_private_protobuf) takes;
-    /// [`PermissionDenied`](datastore::ErrorKind::PermissionDenied) over a store that may not be on this machine, unless
-    /// [`private_keys_on_remote_stores`](crate::PeerstoreOptions::private_keys_on_remote_stores);
-    /// and as [`set_public`](Self::set_public).
+    /// [`Unsupported`](datastore::ErrorKind::Unsupported) for an RSA key, which
+    /// [`set_private_protobuf`](Self::set_private_protobuf) takes;
+    /// [`PermissionDenied`](datastore::ErrorKind::PermissionDenied) over a store that may not be on this machine,
+    /// unless [`private_keys_on_remote_stores`](crate::PeerstoreOptions::private_keys_on_remote_stores); and as
+    /// [`set_public`](Self::set_public).
     pub async fn set_private(&self, peer: &PeerId, keypair: &Keypair) -> Result<()> {
         self.set_private_row(peer, PrivateKeyRow::new(peer, keypair)?).await
     }
@@ -66,7 +67,8 @@ impl<'p> KeyBook<'p> {
     /// As [`set_private`](Self::set_private), with the key in the protobuf encoding of libp2p: the one way for RSA.
     ///
     /// # Errors
-    /// As [`set_private`](Self::set_private); [`InvalidInput`](datastore::ErrorKind::InvalidInput) for what is no private key.
+    /// As [`set_private`](Self::set_private); [`InvalidInput`](datastore::ErrorKind::InvalidInput) for what is no
+    /// private key.
     pub async fn set_private_protobuf(&self, peer: &PeerId, protobuf: &[u8]) -> Result<()> {
         self.set_private_row(peer, PrivateKeyRow::from_protobuf(peer, protobuf)?).await
     }

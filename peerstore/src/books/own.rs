@@ -45,8 +45,8 @@ impl<'p> OwnRecord<'p> {
         Ok(self.load(&key(peer)?).await?.map(|row| row.envelope))
     }
 
-    /// Seals a record with these addresses, under a greater sequence number than any before, here or in a record of this
-    /// id that was taken in; if it would say what the last one says, it is the last one.
+    /// Seals a record with these addresses, under a greater sequence number than any before, here or in a record of
+    /// this id that was taken in; if it would say what the last one says, it is the last one.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`] for what cannot be signed; as [`get`](Self::get), and as

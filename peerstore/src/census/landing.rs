@@ -54,7 +54,8 @@ impl Shift {
     }
 }
 
-/// A commit under way that has its place. Dropped without saying what became of it, what it begins and ends is in doubt.
+/// A commit under way that has its place. Dropped without saying what became of it, what it begins and ends is in
+/// doubt.
 #[derive(Debug)]
 pub(crate) struct Landing<'c> {
     census: &'c Census,

@@ -92,7 +92,8 @@ impl Census {
         Ok(counts)
     }
 
-    /// Takes a place for what a commit begins. `forced` ones get it whether there is room or not. The shifts go with it.
+    /// Takes a place for what a commit begins. `forced` ones get it whether there is room or not. The shifts go with
+    /// it.
     pub(crate) async fn enter(
         &self,
         shifts: &mut Vec<Shift>,

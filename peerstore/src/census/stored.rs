@@ -11,7 +11,8 @@ use crate::options::Persistence;
 const ROW: Key = key!("/peers/self/census");
 
 impl Census {
-    /// The census of a datastore as it was when it was closed. Taken away at once: what comes to be from now on is not in it.
+    /// The census of a datastore as it was when it was closed. Taken away at once: what comes to be from now on is
+    /// not in it.
     ///
     /// What is written at the end is of no use where a restart forgets peers.
     pub(crate) async fn open(store: &dyn Datastore, persistence: Persistence) -> Result<Self> {

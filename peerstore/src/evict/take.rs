@@ -59,7 +59,8 @@ async fn goes(core: &Core, kind: Kind, worth: Worth, change: &mut Change<'_>) ->
     Ok(true)
 }
 
-/// Finds out what there is of peers of which a commit has failed or was given up. Says how many changes there were for it.
+/// Finds out what there is of peers of which a commit has failed or was given up. Says how many changes there were
+/// for it.
 pub(super) async fn settle_doubts(core: &Core) -> Result<usize> {
     let mut changes = 0;
     for peer in core.census().doubtful() {

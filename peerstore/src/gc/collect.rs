@@ -13,8 +13,8 @@ use crate::layout::{self, Book};
 use crate::options::GcStrategy;
 use crate::tags::TagRow;
 
-/// Collects as the strategy says, on a thread of its own, until the peerstore is closed or gone; `None` if nothing is to
-/// be collected but on call.
+/// Collects as the strategy says, on a thread of its own, until the peerstore is closed or gone; `None` if nothing is
+/// to be collected but on call.
 pub(crate) fn start(core: &Arc<Core>) -> Result<Option<ExpirySweeper>> {
     let (weak, clock) = (Arc::downgrade(core), Arc::clone(core.clock()));
     let gc = &core.options().gc;

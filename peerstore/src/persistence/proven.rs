@@ -17,11 +17,11 @@ use crate::reputation::ReputationRow;
 use crate::row::Row;
 use crate::session::Session;
 
-/// All rows in memory, and in the datastore below those of peers that have proven themselves or whose private key there is,
-/// beside those of the peerstore itself.
+/// All rows in memory, and in the datastore below those of peers that have proven themselves or whose private key
+/// there is, beside those of the peerstore itself.
 ///
-/// Such a peer is *kept* from the commit that makes it one, which has to hold all of its rows, until no row of it is left:
-/// what is in the datastore below is never older than what is in memory.
+/// Such a peer is *kept* from the commit that makes it one, which has to hold all of its rows, until no row of it is
+/// left: what is in the datastore below is never older than what is in memory.
 #[derive(Debug)]
 pub(crate) struct ProvenStore {
     durable: Arc<dyn Datastore>,

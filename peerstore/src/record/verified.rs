@@ -27,8 +27,8 @@ impl VerifiedRecord {
     ///
     /// Taken is what go-libp2p takes: fields that are not known, in any order, the last of a repeated one;
     /// and an address that is none (see [`is_address_of`](crate::is_address_of)) is left out and takes nothing else
-    /// with it. The payload type must be that of a peer record, and the signer the peer that the record names, under the
-    /// id that its key has today: an Ed25519 key has no `Qm…` id here.
+    /// with it. The payload type must be that of a peer record, and the signer the peer that the record names, under
+    /// the id that its key has today: an Ed25519 key has no `Qm…` id here.
     ///
     /// # Errors
     /// What [`RecordError`] lists, of which none passes with time.

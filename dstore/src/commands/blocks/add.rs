@@ -26,8 +26,8 @@ use crate::store_arg::StoreArg;
 UnixFS in chunks of 256 KiB and a balanced tree of 174 links a node, as `ipfs add` does by default, of a file of \
 any size in bounded memory: CIDv0, or with --cid-version 1 CIDv1 with raw leaves. Another --chunk-size gives \
 another CID.
-What was added is pinned, recursively, as `ipfs add` does, under the name of the file, up to 255 bytes of it; with --no-pin it goes with \
-the next `dstore blocks gc`. It is durable when its CID is printed.")]
+What was added is pinned, recursively, as `ipfs add` does, under the name of the file, up to 255 bytes of it; with \
+--no-pin it goes with the next `dstore blocks gc`. It is durable when its CID is printed.")]
 pub(super) struct Add {
     /// URL of the store; created if it is not there
     store: StoreArg,

@@ -22,8 +22,8 @@ use crate::failure::{Failure, Result};
   dstore demo                   in a temporary directory, which is removed
   dstore demo --dir data        in a directory that stays, for you to look into
 
-The peers are what nodes of go-libp2p and of js-libp2p had stored when they were stopped. The clock of the demo stands: \
-first at those moments, so that nothing has expired, then 20 minutes later.")]
+The peers are what nodes of go-libp2p and of js-libp2p had stored when they were stopped. The clock of the demo \
+stands: first at those moments, so that nothing has expired, then 20 minutes later.")]
 pub(crate) struct Demo {
     /// Where to put the store: a directory that is empty or not there. It stays
     #[arg(long)]

@@ -18,8 +18,9 @@ use crate::store_arg::StoreArg;
   dstore peers gc config: --config peers.toml
 
 It says how many rows it removed, since all in them had expired, and of how many it removed a part. With the \
-node's limits (--config, --preset), watermarks over theirs go too: what is left of signed records that have ended. It costs what has expired, not what is stored. A node does this by itself while it runs. Ended early, it has \
-removed a part, and can be run again.")]
+node's limits (--config, --preset), watermarks over theirs go too: what is left of signed records that have ended. \
+It costs what has expired, not what is stored. A node does this by itself while it runs. Ended early, it has removed \
+a part, and can be run again.")]
 pub(super) struct Gc {
     /// URL of the store
     store: StoreArg,

@@ -27,20 +27,22 @@ use crate::store_arg::StoreArg;
   dstore peers import fjall:node py.jsonl --ttl 12h
 
 The file has the rows of the other node's datastore, in the formats of `dstore import`. Whose a row is, its key \
-tells; go-libp2p's pstoreds, four generations of js-libp2p and py-libp2p's persistent peerstore are known. The keys of py \
-are bytes: as JSON lines, `addr:%00%24…`.
+tells; go-libp2p's pstoreds, four generations of js-libp2p and py-libp2p's persistent peerstore are known. The keys \
+of py are bytes: as JSON lines, `addr:%00%24…`.
 Addresses and tags end when they would have ended there: those that have are counted, and not taken. Signed \
-records are verified. What is known of a peer already stays. One commit a peer; the peers of the file are held in memory.
+records are verified. What is known of a peer already stays. One commit a peer; the peers of the file are held in \
+memory.
 Over object storage peers are written many at a time: they are there once the command has ended. \
 Each peer is printed with the addresses that it has now, those that had expired, and how many protocols, entries \
-of metadata and tags were read. What was left out is named on standard error, or with --json among the lines. Counted as \
-imported are the peers of which something is known then; of one of which all has expired, or nothing is said but the key \
-that its id holds, there is nothing to keep. With the limits of a node (--config, --preset) it says how many peers were removed \
-since there was no room.
-Exit code 6 if anything was left out that cannot be read or is refused, or there was no room; the rest is there. Private keys that were \
-not asked for, what has expired, and signed records whose addresses have, are no reason. Ctrl-C ends it with exit code 130 and says how many peers were imported; these \
-stay. Where they are written many at a time it first writes those that were gathered; interrupted again, it ends at once \
-and says how many rows may be lost. It can be run again.")]
+of metadata and tags were read. What was left out is named on standard error, or with --json among the lines. \
+Counted as imported are the peers of which something is known then; of one of which all has expired, or nothing is \
+said but the key that its id holds, there is nothing to keep. With the limits of a node (--config, --preset) it says \
+how many peers were removed since there was no room.
+Exit code 6 if anything was left out that cannot be read or is refused, or there was no room; the rest is there. \
+Private keys that were not asked for, what has expired, and signed records whose addresses have, are no reason. \
+Ctrl-C ends it with exit code 130 and says how many peers were imported; these stay. Where they are written many at \
+a time it first writes those that were gathered; interrupted again, it ends at once and says how many rows may be \
+lost. It can be run again.")]
 pub(super) struct Import {
     /// URL of the store; created if it is not there
     store: StoreArg,

@@ -24,10 +24,11 @@ use crate::store_arg::StoreArg;
   dstore peers stats fjall:node --json
 
 It reads all that is known of every peer, from a frozen view where the store has one. What has expired counts among \
-the books and the rows alone, until `dstore peers gc`. Under keys are those that an id does not hold itself; a watermark \
-is the number that is left of a signed record. Rows are counted by where they lie below `/peers`, whoever wrote them.
-What collections have taken away is kept in no store: `dstore peers gc` says it of its own, and a node knows it of those \
-since it began.")]
+the books and the rows alone, until `dstore peers gc`. Under keys are those that an id does not hold itself; a \
+watermark is the number that is left of a signed record. Rows are counted by where they lie below `/peers`, whoever \
+wrote them.
+What collections have taken away is kept in no store: `dstore peers gc` says it of its own, and a node knows it of \
+those since it began.")]
 pub(super) struct Stats {
     /// URL of the store
     store: StoreArg,

@@ -1,5 +1,5 @@
-//! What the suites of go-libp2p, js-libp2p and py-libp2p ask of a peer store, over every store, beside what the tests of
-//! the books ask already; and what none of them asks.
+//! What the suites of go-libp2p, js-libp2p and py-libp2p ask of a peer store, over every store, beside what the tests
+//! of the books ask already; and what none of them asks.
 
 mod alive;
 mod beside;
