@@ -3,12 +3,14 @@ use std::sync::Arc;
 use datastore::{Batch, Datastore, DatastoreExt, Error, ErrorKind, Outcome, Result};
 
 use super::gate::Run;
-use super::mark::Marker;
+use super::leaves::Leaves;
+use super::mark::{Marker, NAMED, refusal};
 use super::marks::{Marks, Tally};
 use super::state::{self, Phase, STATE, State};
 use super::sweep::Sweeper;
 use super::{GcOptions, GcPhase, GcProgress, GcReport};
 use crate::Blockstore;
+use crate::store::no_block;
 
 impl Blockstore {
     /// Deletes the blocks that no pin reaches, or goes on with a run that was left unfinished: by an
@@ -30,8 +32,8 @@ impl Blockstore {
     /// [`get`](Self::get) does, are those whose codec has links. Of raw leaves and of what is pinned directly,
     /// damage is not seen: [`scrub`](Self::scrub) finds it.
     ///
-    /// **Costs.** Each CID that is reached is a read and a write of a mark, and a read of the block, or of
-    /// whether it is there; all blocks are listed once; then the marks are deleted.
+    /// **Costs.** Each CID that is reached is a read and a write of a mark, and, if its codec has links, a read of
+    /// the block. All blocks are listed once, and before that once where there are leaves; then the marks are deleted.
     /// Memory is bounded: a page of blocks and marks, a few thousand CIDs, 16 blocks, and the links of one.
     /// While a run is unfinished, each put writes one row more for each block, in the same commit. Writers
     /// wait while a page with garbage in it is deleted: a listing of marks and one commit, 1000 blocks at
@@ -187,6 +189,9 @@ impl<'b> Collection<'b> {
         if self.state.phase == Phase::Mark {
             self.mark().await?;
         }
+        if self.state.phase == Phase::Leaves {
+            self.leaves().await?;
+        }
         let sweeper =
             Sweeper { blocks: self.blocks, marks: &self.marks, dry_run: self.options.dry_run };
         while self.state.phase == Phase::Sweep {
@@ -223,8 +228,29 @@ impl<'b> Collection<'b> {
             self.tell();
         }
         (self.state.marked, self.state.missing) = (marker.tally.marked, marker.tally.missing);
-        self.state.enter(Phase::Sweep);
+        self.state.enter(Phase::Leaves);
         self.save().await
+    }
+
+    async fn leaves(&mut self) -> Result<()> {
+        let leaves = Leaves { blocks: self.blocks, marks: &self.marks };
+        let mut named = Vec::new();
+        while self.state.phase == Phase::Leaves && named.len() < NAMED {
+            let (missing, next) = leaves.missing(self.state.cursor()?).await?;
+            if !self.options.despite_missing {
+                named.extend(missing.iter().take(NAMED - named.len()).map(no_block));
+            }
+            self.state.missing += missing.len() as u64;
+            match next {
+                Some(next) => self.state.cursor = Some(next.to_string()),
+                None => self.state.enter(Phase::Sweep),
+            }
+            // A run that is resumed does not pass over what is missing.
+            if named.is_empty() {
+                self.save().await?;
+            }
+        }
+        if named.is_empty() { Ok(()) } else { Err(refusal(&named.iter().collect::<Vec<_>>())) }
     }
 
     async fn clean(&mut self) -> Result<()> {

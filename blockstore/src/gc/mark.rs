@@ -16,7 +16,7 @@ use crate::store::no_block;
 const WAITING: usize = 4096;
 
 /// Blocks that are named where a run does not go on.
-const NAMED: usize = 100;
+pub(super) const NAMED: usize = 100;
 
 /// The walk over what pins reach.
 ///
@@ -175,35 +175,23 @@ impl<'r> Marker<'r> {
         self.check()
     }
 
-    /// Marks those that are not marked yet, and lets them wait; of those without links it is only asked
-    /// whether they are there.
+    /// Marks those that are not marked yet, and lets those wait that may have links.
     async fn reach(&mut self, cids: Vec<Cid>) -> Result<()> {
         let cids = cids.into_iter().map(|cid| Cid::new_v1(cid.codec(), *cid.hash()));
         let new: Vec<Cid> = cids.filter(|cid| self.page.reached.insert(*cid)).collect();
-        let (blocks, marks) = (self.blocks, self.marks);
+        let marks = self.marks;
         let look = |cid: Cid| async move {
             let mark = marks.reached(&cid)?;
-            if marks.store.has(&mark).await? {
-                return Ok(None);
-            }
-            let gone = is_leaf(cid.codec()) && !blocks.has(&cid).await?;
-            Ok::<_, Error>(Some((cid, mark, gone)))
+            let marked = marks.store.has(&mark).await?;
+            Ok::<_, Error>((!marked).then_some((cid, mark)))
         };
         let mut looks = stream::iter(new).map(look).buffered(MANY_READS).boxed();
         while let Some(look) = looks.next().await {
-            let Some((cid, mark, gone)) = look? else { continue };
+            let Some((cid, mark)) = look? else { continue };
             self.tally.marked += 1;
             self.page.live.push(mark);
-            let node = Node { cid, stored: false };
             if !is_leaf(cid.codec()) {
-                self.waiting.push(node);
-            } else if gone && self.despite_missing {
-                self.tally.missing += 1;
-            } else if gone {
-                self.stuck.push((node, no_block(&cid)));
-                if self.stuck.len() >= NAMED {
-                    return self.check();
-                }
+                self.waiting.push(Node { cid, stored: false });
             }
         }
         Ok(())
@@ -261,20 +249,21 @@ impl<'r> Marker<'r> {
 
     /// Refuses to go on if a block is not there, or its links are not known.
     fn check(&self) -> Result<()> {
-        if self.stuck.is_empty() {
-            return Ok(());
-        }
-        let is_missing = |why: &Error| why.kind() == ErrorKind::NotFound;
-        let (kind, what) = if self.stuck.iter().all(|(_, why)| is_missing(why)) {
-            (ErrorKind::NotFound, "are missing")
-        } else {
-            (ErrorKind::Corrupt, "cannot be read, or whose links are not known")
-        };
-        let why: Vec<String> = self.stuck.iter().map(|(_, why)| why.to_string()).collect();
-        let message =
-            format!("nothing was deleted: there are blocks that pins reach and that {what}");
-        Err(Error::new(ErrorKind::Corrupt, message).with_source(Error::new(kind, why.join("; "))))
+        let why: Vec<&Error> = self.stuck.iter().map(|(_, why)| why).collect();
+        if why.is_empty() { Ok(()) } else { Err(refusal(&why)) }
     }
+}
+
+/// The error of a run that does not go on because of blocks, each with an error of its own.
+pub(super) fn refusal(why: &[&Error]) -> Error {
+    let (kind, what) = if why.iter().all(|why| why.kind() == ErrorKind::NotFound) {
+        (ErrorKind::NotFound, "are missing")
+    } else {
+        (ErrorKind::Corrupt, "cannot be read, or whose links are not known")
+    };
+    let why: Vec<String> = why.iter().map(ToString::to_string).collect();
+    let message = format!("nothing was deleted: there are blocks that pins reach and that {what}");
+    Error::new(ErrorKind::Corrupt, message).with_source(Error::new(kind, why.join("; ")))
 }
 
 /// Whether it is the block that is at fault, and not the store, which may do better later.

@@ -3,10 +3,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cid::Cid;
-use datastore::{Datastore, DatastoreExt, Error, ErrorKind, Key, Op, Query, Result, key};
+use datastore::{Datastore, DatastoreExt, Error, ErrorKind, Key, MANY_OPS, Op, Query, Result, key};
 use futures::TryStreamExt;
+use multihash::Multihash;
 use serde::{Deserialize, Serialize};
 
+use crate::dag::is_leaf;
+use crate::hashes::IDENTITY;
 use crate::store::Hash;
 
 /// Marks of all runs.
@@ -97,6 +100,22 @@ impl Marks {
         Ok((cids.collect::<Result<_>>()?, page.next))
     }
 
+    /// A page of leaves or more that the walk has marked after `cursor`, but for identities, which are always
+    /// there; and where that ended, if there is more.
+    pub(super) async fn leaves(&self, cursor: Option<Key>) -> Result<(Vec<Cid>, Option<Key>)> {
+        let mut query = Query::descendants(self.live.clone()).keys_only().limit(MANY_OPS);
+        query.after = cursor;
+        let mut leaves = Vec::new();
+        loop {
+            let page = self.store.query_page(&query).await?;
+            leaves.extend(page.entries.iter().filter_map(|entry| leaf(entry.key())));
+            if page.next.is_none() || leaves.len() >= MANY_OPS {
+                return Ok((leaves, page.next));
+            }
+            query.after = page.next;
+        }
+    }
+
     /// The marks of the blocks from `first` to `last`, both included, by their names.
     pub(super) fn between(&self, first: &[u8], last: &[u8]) -> Result<Query> {
         // `0` comes right after `/`, and stands in no name.
@@ -137,6 +156,14 @@ impl Marks {
         });
         store.delete_many(rows).await.map(drop)
     }
+}
+
+/// The leaf that a mark of the walk is of.
+fn leaf(mark: &Key) -> Option<Cid> {
+    let codec = std::str::from_utf8(mark.last_segment()).ok()?;
+    let codec = u64::from_str_radix(codec, 16).ok().filter(|codec| is_leaf(*codec))?;
+    let hash = Multihash::from_bytes(&mark.parent()?.decode_last_segment().ok()?).ok()?;
+    (hash.code() != IDENTITY).then(|| Cid::new_v1(codec, hash))
 }
 
 /// Where the marks of a run lie.

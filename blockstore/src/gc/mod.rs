@@ -17,11 +17,14 @@
 //!   before it is deleted.
 //! - Marks of writers are of another kind than those of the walk, which passes over what it has marked.
 //! - The first commit of a run makes writers mark; only then are holds waited for, and pins read.
+//! - Blocks without links are marked before they are looked for. Nothing is swept before a listing has shown all of
+//!   them to be there; of one that it has not, the datastore is asked again, since it may have been put meanwhile.
 //! - All that a row says is committed with what it says it of, or, where batches are not atomic, after it.
 
 mod collect;
 mod gate;
 mod hold;
+mod leaves;
 mod mark;
 mod marks;
 mod options;

@@ -48,6 +48,8 @@ pub enum GcPhase {
     Roots,
     /// It walks what the pins reach.
     Mark,
+    /// It looks whether the blocks without links are there that it has reached.
+    Leaves,
     /// It deletes what is not marked.
     Sweep,
     /// It removes its marks.
@@ -73,6 +75,7 @@ impl From<Phase> for GcPhase {
         match phase {
             Phase::Roots => Self::Roots,
             Phase::Mark => Self::Mark,
+            Phase::Leaves => Self::Leaves,
             Phase::Sweep => Self::Sweep,
             Phase::Clean => Self::Clean,
         }

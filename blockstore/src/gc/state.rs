@@ -20,7 +20,7 @@ pub(super) struct State {
     /// Whether its marks are in another store.
     pub(super) external: bool,
     pub(super) phase: Phase,
-    /// The last pin, or the last block, that was dealt with.
+    /// The last pin, mark or block that was dealt with.
     pub(super) cursor: Option<String>,
     pub(super) kept: u64,
     pub(super) kept_bytes: u64,
@@ -38,6 +38,8 @@ pub(super) enum Phase {
     Roots,
     /// What pins reach is walked.
     Mark,
+    /// The leaves that were reached are looked for.
+    Leaves,
     /// What is not marked is deleted.
     Sweep,
     /// Marks are removed; writers do not mark any more.

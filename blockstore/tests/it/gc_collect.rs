@@ -12,7 +12,7 @@ use datastore_blocks::{
 };
 use futures::FutureExt;
 
-use crate::gc_support::{Dag, furnished, marks, name, node, open, pin, rows, stored};
+use crate::gc_support::{Dag, furnished, marks, name, named, node, open, pin, rows, stored};
 
 #[tokio::test]
 async fn what_no_pin_reaches_goes_and_all_else_stays() {
@@ -116,11 +116,6 @@ async fn a_missing_node_stops_the_run_before_it_deletes_and_is_named() {
     blocks.put(dag.blocks[gone].clone()).await.unwrap();
     blocks.collect_garbage(GcOptions::new()).await.unwrap();
     assert_eq!(stored(&*store).await, dag.names(kept));
-}
-
-/// What names the blocks that a run stopped at.
-fn named(error: &Error) -> String {
-    std::error::Error::source(error).unwrap().to_string()
 }
 
 /// Whether it says that nothing but missing blocks is in the way.
@@ -449,7 +444,8 @@ async fn progress_goes_from_roots_to_clean_and_ends_with_what_the_report_says() 
     let seen = seen.lock().unwrap();
     let mut phases: Vec<GcPhase> = seen.iter().map(|at| at.phase).collect();
     phases.dedup();
-    assert_eq!(phases, [GcPhase::Roots, GcPhase::Mark, GcPhase::Sweep, GcPhase::Clean]);
+    let [roots, mark, leaves] = [GcPhase::Roots, GcPhase::Mark, GcPhase::Leaves];
+    assert_eq!(phases, [roots, mark, leaves, GcPhase::Sweep, GcPhase::Clean]);
     let last = seen.last().unwrap();
     assert_eq!(
         (last.marked, last.kept, last.swept, last.swept_bytes),

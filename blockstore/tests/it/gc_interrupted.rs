@@ -410,8 +410,9 @@ async fn with_marks_elsewhere_the_datastore_sees_its_state_and_nothing_else() {
     let blocks = apart.open().await;
     let before = apart.store.calls(Operation::Commit);
     blocks.collect_garbage(GcOptions::new()).await.unwrap();
-    // Begin, pins read, walked, the one page swept, state removed; an empty removal asks for no commit.
-    assert_eq!(apart.store.calls(Operation::Commit) - before, 5);
+    // Begin, pins read, walked, leaves looked for, the one page swept, state removed; an empty removal asks for
+    // no commit.
+    assert_eq!(apart.store.calls(Operation::Commit) - before, 6);
     assert_eq!(stored(&*apart.store).await, dag.names(kept));
     assert!(rows(&*apart.scratch).await.is_empty());
     assert_eq!(marks(&*apart.store).await, []);

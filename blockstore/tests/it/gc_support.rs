@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use cid::Cid;
-use datastore::{Datastore, DatastoreExt, Key, Query, key};
+use datastore::{Datastore, DatastoreExt, Error, Key, Query, key};
 use datastore_blocks::{
     Block, Blockstore, BlockstoreOptions, DAG_CBOR, DAG_PB, PinMode, PinOptions, RAW,
 };
@@ -151,6 +151,11 @@ pub(crate) async fn pin(blocks: &Blockstore, cid: &Cid, mode: PinMode) {
         PinMode::Direct => blocks.pins().pin_direct(cid, PinOptions::new()).await,
     };
     pinned.unwrap();
+}
+
+/// What names the blocks that a run stopped at.
+pub(crate) fn named(error: &Error) -> String {
+    std::error::Error::source(error).unwrap().to_string()
 }
 
 /// A DAG with shared parts, all codecs and garbage, put and pinned; which nodes pins keep.

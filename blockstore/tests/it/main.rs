@@ -27,6 +27,7 @@ mod dag_walk;
 mod gc_collect;
 mod gc_concurrent;
 mod gc_interrupted;
+mod gc_leaves;
 mod gc_model;
 mod gc_races;
 mod gc_shapes;
