@@ -151,6 +151,7 @@ impl JoinedKeys {
     }
 
     /// The key that lies there. If one of them all is none, this is an error for one at least.
+    #[inline]
     pub(crate) fn key(&self, at: Range<usize>) -> Result<Key> {
         let encoded = self.joined.slice(at);
         if self.plain && encoded.first() == Some(&b'/') && encoded.len() <= Key::MAX_LEN {

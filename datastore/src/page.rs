@@ -161,6 +161,8 @@ impl PageBuilder {
             self.bytes += value.len();
         }
         self.ends.push(self.keys.len());
+        // With room made first, the entry is made where it stays.
+        self.entries.reserve(1);
         self.entries.push(Entry::new(PLACE, content));
         ControlFlow::Continue(())
     }
