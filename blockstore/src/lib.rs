@@ -2,6 +2,7 @@
 
 mod block;
 mod car;
+mod check_cid;
 mod codecs;
 mod dag;
 mod gc;
@@ -26,6 +27,7 @@ pub use car::{
     CarOptions, CarV2Layout, CarV2Writer, CarWriter, Exported, ImportError, ImportOptions,
     Imported,
 };
+pub use check_cid::check_cid;
 pub use cid::Cid;
 pub use codecs::{DAG_CBOR, DAG_JSON, DAG_PB, RAW};
 pub use dag::{PbLink, PbNode, Visit, WalkOptions, Walked, links, long_links};

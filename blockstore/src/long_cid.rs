@@ -1,15 +1,10 @@
 use cid::{Cid, CidGeneric};
 
-use crate::{IDENTITY, MAX_DIGEST_LEN, Policy};
+use crate::Policy;
 
 /// A CID of the identity that holds up to [`Policy::MAX_IDENTITY_LEN`] bytes, more than a
 /// [`Cid`] has room for.
 pub type LongCid = CidGeneric<{ Policy::MAX_IDENTITY_LEN }>;
-
-/// Whether there can be such a CID here: any that a [`Cid`] has room for, and longer ones of the identity.
-pub(crate) fn is_known<const S: usize>(cid: &CidGeneric<S>) -> bool {
-    cid.hash().code() == IDENTITY || usize::from(cid.hash().size()) <= MAX_DIGEST_LEN
-}
 
 /// The same CID with room for another digest; `None` if it has not enough.
 pub(crate) fn resized<const FROM: usize, const TO: usize>(

@@ -3,9 +3,9 @@ use serde::{Deserialize, Serialize};
 
 use super::error::CarFault;
 use super::varint;
-use crate::LongCid;
 use crate::dag::links_below;
-use crate::long_cid::{is_known, resized, usual};
+use crate::long_cid::{resized, usual};
+use crate::{LongCid, check_cid};
 
 /// What a CAR file says of itself before its blocks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,9 +87,10 @@ pub(super) fn decode(bytes: &[u8]) -> Result<First, CarFault> {
 }
 
 fn usual_roots(roots: &[LongCid]) -> Result<Vec<Cid>, CarFault> {
-    if let Some(root) = roots.iter().find(|root| !is_known(root)) {
-        return Err(CarFault::Header(format!("the digest of a root is too long: {root}")));
-    }
+    roots
+        .iter()
+        .try_for_each(check_cid)
+        .map_err(|error| CarFault::Header(format!("a root without a CID: {error}")))?;
     let mut found = Vec::with_capacity(roots.len());
     for root in roots {
         match usual(root) {

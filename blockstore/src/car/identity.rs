@@ -3,7 +3,8 @@ use cid::Cid;
 use datastore::{Error, ErrorKind, Outcome, Result};
 
 use super::error::CarFault;
-use crate::{IDENTITY, LongCid};
+use crate::LongCid;
+use crate::check_cid::take_cid;
 
 /// A section of an identity CID that is longer than a [`Cid`] can be, and where it lies in its
 /// file. It is not verified.
@@ -46,14 +47,15 @@ impl SectionCid {
     /// Takes it from the front of a section.
     pub(super) fn take(section: &mut &[u8]) -> std::result::Result<Self, CarFault> {
         let whole = *section;
-        let refused = match Cid::read_bytes(&mut *section) {
+        let refused = match take_cid(section) {
             Ok(cid) => return Ok(Self::Usual(cid)),
-            Err(error) => error,
+            Err(refused) => refused,
         };
         *section = whole;
-        match LongCid::read_bytes(&mut *section) {
-            Ok(cid) if cid.hash().code() == IDENTITY => Ok(Self::Identity(cid)),
-            _ => Err(CarFault::Cid(refused.to_string())),
+        match take_cid(section) {
+            // All that are longer than a usual one are of the identity.
+            Ok(cid) => Ok(Self::Identity(cid)),
+            Err(_) => Err(CarFault::Cid(refused)),
         }
     }
 }

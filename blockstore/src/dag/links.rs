@@ -6,10 +6,10 @@ use ipld_core::serde::ExtractLinks;
 
 use super::pb::PbNode;
 use super::wire::Reason;
-use crate::LongCid;
 use crate::codecs::{DAG_CBOR, DAG_JSON, DAG_PB, RAW};
-use crate::long_cid::{is_known, usual};
+use crate::long_cid::usual;
 use crate::policy::Policy;
+use crate::{LongCid, check_cid};
 
 /// The links of a block in the order in which they stand in it, repeated ones too.
 ///
@@ -87,21 +87,21 @@ fn dag_pb(data: &[u8]) -> Result<Vec<LongCid>, Reason> {
 fn dag_cbor(data: &[u8]) -> Result<Vec<LongCid>, Reason> {
     let links: Extracted =
         serde_ipld_dagcbor::from_slice(data).map_err(|error| error.to_string())?;
-    all_known(links.into_vec())
+    checked(links.into_vec())
 }
 
 fn dag_json(data: &[u8]) -> Result<Vec<LongCid>, Reason> {
     let links: Extracted =
         serde_ipld_dagjson::from_slice(data).map_err(|error| error.to_string())?;
-    all_known(links.into_vec())
+    checked(links.into_vec())
 }
 
 type Extracted = ExtractLinks<{ Policy::MAX_IDENTITY_LEN }>;
 
-fn all_known(links: Vec<LongCid>) -> Result<Vec<LongCid>, Reason> {
-    match links.iter().find(|link| !is_known(link)) {
-        Some(link) => Err(format!("a link whose digest is too long: {link}").into()),
-        None => Ok(links),
+fn checked(links: Vec<LongCid>) -> Result<Vec<LongCid>, Reason> {
+    match links.iter().try_for_each(check_cid) {
+        Ok(()) => Ok(links),
+        Err(error) => Err(format!("a link without a CID: {error}").into()),
     }
 }
 

@@ -2,7 +2,7 @@ use cid::CidGeneric;
 
 use super::wire::{self, Fields, Reason, Value};
 use crate::MAX_DIGEST_LEN;
-use crate::long_cid::is_known;
+use crate::check_cid::take_cid;
 use crate::policy::Policy;
 
 /// A node of dag-pb: links with names and sizes, and data.
@@ -109,13 +109,9 @@ impl<'a, const S: usize> PbLink<'a, S> {
         let (mut cid, mut name, mut tsize) = (None, None, None);
         while let Some(field) = fields.next()? {
             match field {
-                (1, Value::Bytes(bytes)) if cid.is_none() && (name, tsize) == (None, None) => {
-                    let read = CidGeneric::try_from(bytes)
-                        .map_err(|error| format!("a link without a CID: {error}"))?;
-                    if !is_known(&read) {
-                        return Err(format!("a link whose digest is too long: {read}").into());
-                    }
-                    cid = Some(read);
+                (1, Value::Bytes(mut bytes)) if cid.is_none() && (name, tsize) == (None, None) => {
+                    let read = take_cid(&mut bytes);
+                    cid = Some(read.map_err(|error| format!("a link without a CID: {error}"))?);
                 }
                 (2, Value::Bytes(bytes)) if (name, tsize) == (None, None) => name = Some(bytes),
                 (3, Value::Varint(size)) if tsize.is_none() => tsize = Some(size),

@@ -1,10 +1,13 @@
 //! The decoder on files that nobody wrote.
 
-use datastore_blocks::{Block, CarDecoder, CarEvent, CarFault, CarOptions, IDENTITY, Policy, RAW};
+use datastore_blocks::{
+    Block, CarDecoder, CarEvent, CarFault, CarOptions, IDENTITY, LongCid, Multihash, Policy, RAW,
+};
 use proptest::prelude::*;
 
 use crate::car_support::{
-    blocks_of_sizes, car_of, decode, decode_in, fixture, identity_section, section, uvarint,
+    blocks_of_sizes, car_of, car_with_root, decode, decode_in, fixture, identity_section, section,
+    uvarint,
 };
 
 /// A header without roots.
@@ -122,6 +125,27 @@ fn headers_of_a_carv2_that_cannot_be_are_refused() {
     let longer = b"\x0b\xa1\x67version\x18\x02".to_vec();
     let (offset, fault) = fault_of(&[longer, good[11..].to_vec()].concat());
     assert!(matches!(fault, CarFault::Header(_)) && offset == 0, "{fault}");
+}
+
+#[test]
+fn a_cid_whose_codec_or_hash_function_takes_a_varint_of_10_bytes_is_refused() {
+    let most = (1 << 63) - 1;
+    let cid = |codec, hash, len| {
+        let cid = LongCid::new_v1(codec, Multihash::wrap(hash, &vec![7; len]).unwrap());
+        cid.to_bytes()
+    };
+    for good in [cid(most, most, 32), cid(most, IDENTITY, 100)] {
+        let section = [uvarint(good.len() as u64), good.clone()].concat();
+        assert_eq!(decode(&[HEADER, &section].concat()).end, Ok(()));
+    }
+    assert_eq!(decode(&car_with_root(&cid(most, most, 32))).end, Ok(()));
+    for bad in [cid(1 << 63, 0x12, 32), cid(RAW, u64::MAX, 32), cid(1 << 63, IDENTITY, 100)] {
+        let section = [uvarint(bad.len() as u64), bad.clone()].concat();
+        let (offset, fault) = fault_of(&[HEADER, &section].concat());
+        assert!(offset == 18 && matches!(fault, CarFault::Cid(_)), "{offset}: {fault}");
+        let (offset, fault) = fault_of(&car_with_root(&bad));
+        assert!(offset == 0 && fault.to_string().contains("2^63"), "{offset}: {fault}");
+    }
 }
 
 #[test]

@@ -227,6 +227,26 @@ fn a_link_that_is_longer_than_any_cid_here_is_corrupt() {
 }
 
 #[test]
+fn a_link_whose_codec_or_hash_function_takes_a_varint_of_10_bytes_is_corrupt() {
+    let of = |codec, hash| Cid::new_v1(codec, Multihash::wrap(hash, &[7; 32]).unwrap());
+    let blocks = |cid: Cid| {
+        let json = format!(r#"{{"/": "{cid}"}}"#).into_bytes();
+        [(DAG_PB, link(&cid)), (DAG_CBOR, cbor_link(&cid)), (DAG_JSON, json)]
+    };
+    let most = (1 << 63) - 1;
+    for (codec, block) in blocks(of(most, most)) {
+        assert_eq!(links_of(codec, &block).unwrap(), [of(most, most)]);
+    }
+    for cid in [of(1 << 63, 0x12), of(u64::MAX, 0x12), of(RAW, 1 << 63), of(RAW, u64::MAX)] {
+        for (codec, block) in blocks(cid) {
+            let error = links_of(codec, &block).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Corrupt);
+            assert!(error.to_string().contains("2^63"), "{error}");
+        }
+    }
+}
+
+#[test]
 fn links_of_the_blocks_that_go_stored() {
     let text = include_str!("../fixtures/go/blocks.json");
     let fixture: Value = serde_json::from_str(text).unwrap();

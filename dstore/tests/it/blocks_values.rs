@@ -119,6 +119,9 @@ fn a_block_that_is_not_there_is_1_and_what_is_no_cid_is_2() {
     for command in ["get", "stat", "cat", "export"] {
         place.run(["blocks", command, STORE, HELLO]).fails(1, &["no block", HELLO]);
         place.run(["blocks", command, STORE, "QmX"]).fails(2, &["not a CID"]);
+        // Its codec is 2^63.
+        let large = "bagaibaeaqcaibaeaaejcalhsjw5f7mfdbytoqozkyw46fhq3cypfyh5hijphgbbtmkjyxgbe";
+        place.run(["blocks", command, STORE, large]).fails(2, &["no CID", "2^63"]);
     }
     place.run(["blocks", "dag", "ls", STORE, HELLO]).fails(1, &["no block", HELLO]);
     place.run(["blocks", "dag", "ls", STORE, HELLO, "-r"]).fails(1, &["no block", HELLO]);

@@ -58,13 +58,12 @@ fn code(text: &str, names: Names) -> Result<u64, String> {
     if let Some((_, code)) = names.iter().find(|(name, _)| *name == text) {
         return Ok(*code);
     }
-    let digits = text
-        .strip_prefix("0x")
-        .ok_or(())
-        .and_then(|digits| u64::from_str_radix(digits, 16).map_err(drop));
-    digits.map_err(|()| {
+    let digits = text.strip_prefix("0x");
+    let code = digits.and_then(|digits| u64::from_str_radix(digits, 16).ok());
+    // There are no larger ones in a CID.
+    code.filter(|code| *code < 1 << 63).ok_or_else(|| {
         let names: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
-        format!("write a number, 0x…, or one of {}", names.join(", "))
+        format!("write a number less than 2^63, 0x…, or one of {}", names.join(", "))
     })
 }
 
@@ -86,6 +85,8 @@ mod tests {
             assert_eq!((hash(name), hash_name(*code)), (Ok(*code), (*name).to_owned()));
         }
         assert_eq!((codec("0x300"), codec_name(0x300)), (Ok(0x300), "0x300".to_owned()));
+        assert_eq!(codec("0x7fffffffffffffff"), Ok((1 << 63) - 1));
+        assert!(codec("0x8000000000000000").unwrap_err().contains("less than 2^63"));
         assert!(codec("0xyz").unwrap_err().contains("dag-cbor"));
     }
 }
