@@ -4,6 +4,7 @@ use cid::{Cid, CidGeneric};
 use datastore::{Error, ErrorKind, Outcome, Result};
 use ipld_core::serde::ExtractLinks;
 
+use super::document::dag_cbor;
 use super::pb::PbNode;
 use super::wire::Reason;
 use crate::codecs::{DAG_CBOR, DAG_JSON, DAG_PB, RAW};
@@ -82,12 +83,6 @@ pub(crate) fn is_leaf(codec: u64) -> bool {
 
 fn dag_pb(data: &[u8]) -> Result<Vec<LongCid>, Reason> {
     Ok(PbNode::read(data)?.links.into_iter().map(|link| link.cid).collect())
-}
-
-fn dag_cbor(data: &[u8]) -> Result<Vec<LongCid>, Reason> {
-    let links: Extracted =
-        serde_ipld_dagcbor::from_slice(data).map_err(|error| error.to_string())?;
-    checked(links.into_vec())
 }
 
 fn dag_json(data: &[u8]) -> Result<Vec<LongCid>, Reason> {

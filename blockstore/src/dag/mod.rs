@@ -1,6 +1,7 @@
 //! DAGs: what blocks link to, and the way from a block to all that it reaches.
 
 pub(crate) mod ahead;
+mod document;
 mod links;
 pub(crate) mod pb;
 mod walk;

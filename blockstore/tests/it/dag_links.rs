@@ -110,6 +110,7 @@ fn dag_cbor_that_does_not_decode_is_corrupt_and_named() {
         ("a float of 2 bytes", vec![0xf9, 0x3e, 0x00]),
         ("a link without its zero", [&whole[..4], &[1], &whole[5..]].concat()),
         ("half a link", whole[..20].to_vec()),
+        ("a byte after the CID", [&whole[..3], &[whole[3] + 1], &whole[4..], &[7]].concat()),
         ("more after the end", vec![0xa0, 0xa0]),
     ];
     for (what, data) in documents {
