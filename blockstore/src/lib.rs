@@ -10,6 +10,7 @@ mod hashes;
 mod layout;
 mod listing;
 mod long_cid;
+mod may_hold;
 mod options;
 mod pause;
 mod pins;

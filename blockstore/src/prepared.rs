@@ -7,6 +7,7 @@ use futures::future::try_join_all;
 
 use crate::gc::Entered;
 use crate::hashes::IDENTITY;
+use crate::may_hold::MayHold;
 use crate::store::{Hash, Inner};
 use crate::{Block, Blockstore, Stored};
 
@@ -34,11 +35,12 @@ type New = Vec<(Hash, u64)>;
 
 impl Blockstore {
     /// Looks which blocks are there, of those that the policy has admitted. What is under way is not written
-    /// again: if that write fails, this one must not follow it.
+    /// again: if that write fails, this one must not follow it. What is certainly not there is not looked for.
     pub(crate) async fn prepare(
         &self,
         blocks: Vec<Block>,
         under_way: UnderWay,
+        may_hold: Option<&mut MayHold>,
     ) -> Result<Prepared<'_>> {
         let Inner { options, layout, gate, .. } = &*self.inner;
         let mut batch = Batch { durability: options.durability, ..Batch::new() };
@@ -50,7 +52,7 @@ impl Blockstore {
         batch.ops.extend(entered.marks());
         under_way.leave_out(&mut blocks);
         let asked = blocks.len();
-        let blocks = self.absent(blocks).await?;
+        let blocks = self.absent(blocks, may_hold).await?;
         let found = asked - blocks.len();
         for key in self.unkept(codecs, &blocks).await? {
             batch.ops.push(Op::Put { key, value: Bytes::new() });
@@ -85,13 +87,24 @@ impl Blockstore {
     }
 
     /// Those that are not there.
-    async fn absent(&self, mut blocks: Vec<Block>) -> Result<Vec<Block>> {
+    async fn absent(
+        &self,
+        mut blocks: Vec<Block>,
+        may_hold: Option<&mut MayHold>,
+    ) -> Result<Vec<Block>> {
+        let is_there = async |block: &Block| match &may_hold {
+            Some(may_hold) if may_hold.rules_out(block.cid().hash()) => Ok(false),
+            _ => self.has(block.cid()).await,
+        };
         let mut there = Vec::with_capacity(blocks.len());
         for some in blocks.chunks(MANY_READS) {
-            there.extend(try_join_all(some.iter().map(|block| self.has(block.cid()))).await?);
+            there.extend(try_join_all(some.iter().map(is_there)).await?);
         }
         let mut there = there.into_iter();
         blocks.retain(|_| there.next() == Some(false));
+        if let Some(may_hold) = may_hold {
+            blocks.iter().for_each(|block| may_hold.insert(block.cid().hash()));
+        }
         Ok(blocks)
     }
 }

@@ -100,7 +100,7 @@ impl Blockstore {
 
     /// Stores blocks that the policy has admitted.
     pub(crate) async fn put_verified(&self, blocks: Vec<Block>) -> Result<Stored> {
-        self.prepare(blocks, UnderWay::default()).await?.write().await
+        self.prepare(blocks, UnderWay::default(), None).await?.write().await
     }
 
     pub(crate) async fn delete_batch(&self, hashes: &[Hash]) -> Result<()> {

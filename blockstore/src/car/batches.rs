@@ -144,7 +144,11 @@ impl Batcher {
 }
 
 impl Batch {
-    fn is_full(&self) -> bool {
+    pub(super) fn is_first(&self) -> bool {
+        self.header.is_some()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
         self.blocks.len() >= BATCH_BLOCKS || self.bytes >= MANY_BYTES
     }
 

@@ -12,6 +12,7 @@ use futures::{Stream, StreamExt};
 use super::batches::{Batch, Batcher, Failure, Message};
 use super::options::CarOptions;
 use super::source;
+use crate::may_hold::MayHold;
 use crate::prepared::{Prepared, UnderWay};
 use crate::{Blockstore, Stored};
 
@@ -136,12 +137,15 @@ impl Blockstore {
         let mut messages = pin!(messages);
         let mut sum = Imported::default();
         let mut ready: Option<Ready<'_>> = None;
+        let mut may_hold = None;
         let end = loop {
             let under_way = ready.as_ref().map(|ready| ready.prepared.under_way());
             let write = OptionFuture::from(ready.take().map(Ready::write));
             let look = async {
                 match messages.next().await {
-                    Some(message) => self.ready(message, under_way.unwrap_or_default()).await,
+                    Some(message) => {
+                        self.ready(message, under_way.unwrap_or_default(), &mut may_hold).await
+                    }
                     None => ControlFlow::Break(Err(Failure::lost())),
                 }
             };
@@ -171,16 +175,31 @@ impl Blockstore {
         &self,
         message: Message,
         under_way: UnderWay,
+        may_hold: &mut Option<MayHold>,
     ) -> ControlFlow<Result<(), Failure>, Ready<'_>> {
-        let mut batch = match message {
+        let batch = match message {
             Message::Batch(batch) => batch,
             Message::End(end) => return ControlFlow::Break(end),
         };
-        let blocks = std::mem::take(&mut batch.blocks);
-        match self.prepare(blocks, under_way).await {
-            Ok(prepared) => ControlFlow::Continue(Ready { batch, prepared }),
+        match self.look_for(batch, under_way, may_hold).await {
+            Ok(ready) => ControlFlow::Continue(ready),
             Err(cause) => ControlFlow::Break(Err(Failure::of_store(cause))),
         }
+    }
+
+    async fn look_for(
+        &self,
+        mut batch: Batch,
+        under_way: UnderWay,
+        may_hold: &mut Option<MayHold>,
+    ) -> Result<Ready<'_>> {
+        if batch.is_first() && batch.is_full() {
+            // Others follow. To list as many as it has takes no longer than to look for each.
+            *may_hold = MayHold::list(self, batch.blocks.len()).await?;
+        }
+        let blocks = std::mem::take(&mut batch.blocks);
+        let prepared = self.prepare(blocks, under_way, may_hold.as_mut()).await?;
+        Ok(Ready { batch, prepared })
     }
 }
 

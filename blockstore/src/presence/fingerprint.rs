@@ -8,27 +8,27 @@ use crate::store::Hash;
 /// 128 bits that stand for a multihash: as good as equal only for equal ones, since nobody outside the
 /// process knows the key that they are made with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Fingerprint {
+pub(crate) struct Fingerprint {
     /// For places in tables and filters.
-    pub(super) places: u64,
+    pub(crate) places: u64,
     /// For the choice of a shard.
     pub(super) shard: u64,
 }
 
 /// Makes fingerprints with a key of its own: who chooses CIDs can neither make two alike nor crowd them.
-pub(super) struct Fingerprints {
+pub(crate) struct Fingerprints {
     hasher: SipHasher13,
 }
 
 impl Fingerprints {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         // Keyed by the randomness that the standard library takes from the system for its tables.
         let random = RandomState::new();
         let hasher = SipHasher13::new_with_keys(random.hash_one(0), random.hash_one(1));
         Self { hasher }
     }
 
-    pub(super) fn of(&self, hash: &Hash) -> Fingerprint {
+    pub(crate) fn of(&self, hash: &Hash) -> Fingerprint {
         let (code, digest) = (hash.code().to_le_bytes(), hash.digest());
         let mut bytes = [0; size_of::<u64>() + MAX_DIGEST_LEN];
         let len = code.len() + digest.len();

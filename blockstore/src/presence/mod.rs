@@ -22,9 +22,10 @@ use crate::Blockstore;
 use crate::store::Hash;
 
 use filter::Filter;
-use fingerprint::{Fingerprint, Fingerprints};
+use fingerprint::Fingerprint;
 use shard::Shard;
 
+pub(crate) use fingerprint::Fingerprints;
 pub use options::PresenceOptions;
 pub use stats::{FilterStats, PresenceStats};
 

@@ -20,6 +20,7 @@ mod car_fuzz;
 mod car_go;
 mod car_import;
 mod car_import_ahead;
+mod car_import_look;
 mod car_js;
 mod car_support;
 mod dag_links;
