@@ -1,9 +1,13 @@
-//! The links of dag-cbor, in one pass that builds nothing else.
+//! The links of dag-cbor and dag-json, in one pass that builds nothing else.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use serde::Deserializer;
+use cid::Version;
+use cid::multibase::{self, Base};
+use data_encoding::BASE64_NOPAD;
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::wire::Reason;
 use crate::LongCid;
@@ -13,7 +17,19 @@ use crate::check_cid::take_cid;
 pub(super) fn dag_cbor(data: &[u8]) -> Result<Vec<LongCid>, Reason> {
     let mut links = Vec::new();
     let mut cbor = serde_ipld_dagcbor::de::Deserializer::from_slice(data);
-    let read = Value { links: &mut links }.deserialize(&mut cbor).and_then(|()| cbor.end());
+    let value = Value { links: &mut links, is_json: false };
+    let read = value.deserialize(&mut cbor).and_then(|()| cbor.end());
+    read.map_err(|error| error.to_string())?;
+    Ok(links)
+}
+
+/// The links of a block of dag-json. It is read as JSON: the deserializer of dag-json gives of a link only the CID
+/// that it found somewhere in the text.
+pub(super) fn dag_json(data: &[u8]) -> Result<Vec<LongCid>, Reason> {
+    let mut links = Vec::new();
+    let mut json = serde_json::Deserializer::from_slice(data);
+    let value = Value { links: &mut links, is_json: true };
+    let read = value.deserialize(&mut json).and_then(|()| json.end());
     read.map_err(|error| error.to_string())?;
     Ok(links)
 }
@@ -21,11 +37,13 @@ pub(super) fn dag_cbor(data: &[u8]) -> Result<Vec<LongCid>, Reason> {
 /// A value of any kind, of which the links are gathered.
 struct Value<'l> {
     links: &'l mut Vec<LongCid>,
+    /// Whether maps stand for links and bytes: those whose first key is `/`.
+    is_json: bool,
 }
 
 impl Value<'_> {
     fn again(&mut self) -> Value<'_> {
-        Value { links: self.links }
+        Value { links: self.links, is_json: self.is_json }
     }
 }
 
@@ -44,7 +62,13 @@ impl<'de> Visitor<'de> for Value<'_> {
         f.write_str("a value of the IPLD data model")
     }
 
+    /// Null of CBOR.
     fn visit_none<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    /// Null of JSON.
+    fn visit_unit<E>(self) -> Result<(), E> {
         Ok(())
     }
 
@@ -76,7 +100,7 @@ impl<'de> Visitor<'de> for Value<'_> {
         Ok(())
     }
 
-    /// As which a link comes.
+    /// As which a link of CBOR comes.
     fn visit_newtype_struct<D: Deserializer<'de>>(self, link: D) -> Result<(), D::Error> {
         self.links.push(link.deserialize_bytes(Link)?);
         Ok(())
@@ -88,12 +112,57 @@ impl<'de> Visitor<'de> for Value<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-        while map.next_key_seed(self.again())?.is_some() {
+        let mut is_first = true;
+        while let Some(Text(key)) = map.next_key()? {
+            if self.is_json && is_first && key == "/" {
+                // That another key follows is refused by the deserializer.
+                return map.next_value_seed(Reserved { links: self.links });
+            }
+            is_first = false;
             map.next_value_seed(self.again())?;
         }
         Ok(())
     }
 }
+
+/// What stands in JSON under the key `/`: the text of a link, or a map of the key `bytes`.
+struct Reserved<'l> {
+    links: &'l mut Vec<LongCid>,
+}
+
+impl<'de> DeserializeSeed<'de> for Reserved<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, value: D) -> Result<(), D::Error> {
+        value.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Reserved<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a CID, or a map of `bytes`")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
+        self.links.push(link_of_text(text).map_err(Error::custom)?);
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        match map.next_entry()? {
+            Some((Text(key), Text(bytes))) if key == "bytes" => {
+                BASE64_NOPAD.decode(bytes.as_bytes()).map_err(Error::custom).map(drop)
+            }
+            _ => Err(Error::custom("a map of the key `/` that is neither a link nor bytes")),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Text<'t>(#[serde(borrow)] Cow<'t, str>);
 
 /// The bytes of a CID, and nothing else.
 struct Link;
@@ -108,6 +177,15 @@ impl Visitor<'_> for Link {
     fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<LongCid, E> {
         link(bytes).map_err(Error::custom)
     }
+}
+
+/// The whole text is a CID: the `cid` crate would take one that stands behind `/ipfs/`, wherever that is.
+fn link_of_text(text: &str) -> Result<LongCid, Reason> {
+    let bytes = match Version::is_v0_str(text) {
+        true => Base::Base58Btc.decode(text),
+        false => multibase::decode(text).map(|(_, bytes)| bytes),
+    };
+    link(&bytes.map_err(|error| format!("a link without a CID: {error}"))?)
 }
 
 fn link(mut bytes: &[u8]) -> Result<LongCid, Reason> {

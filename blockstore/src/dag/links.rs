@@ -2,25 +2,25 @@ use std::fmt::Display;
 
 use cid::{Cid, CidGeneric};
 use datastore::{Error, ErrorKind, Outcome, Result};
-use ipld_core::serde::ExtractLinks;
 
-use super::document::dag_cbor;
+use super::document::{dag_cbor, dag_json};
 use super::pb::PbNode;
 use super::wire::Reason;
+use crate::LongCid;
 use crate::codecs::{DAG_CBOR, DAG_JSON, DAG_PB, RAW};
 use crate::long_cid::usual;
-use crate::policy::Policy;
-use crate::{LongCid, check_cid};
 
 /// The links of a block in the order in which they stand in it, repeated ones too.
 ///
 /// Read are dag-pb, dag-cbor and dag-json; raw, CBOR, JSON and libp2p keys have no links. Of dag-cbor and
-/// dag-json, maps may be in any order, and nesting of more than about 120 levels is refused. Floats of dag-cbor
-/// may have 4 bytes rather than the 8 that it asks for; those of 2 are refused.
+/// dag-json, maps may be in any order. Floats of dag-cbor may have 4 bytes rather than the 8 that it asks for.
+///
+/// Refused are some blocks that go or js read: nesting of more than about 120 levels; of dag-cbor, text that is not
+/// UTF-8, `undefined`, floats of 2 bytes, and integers and lengths in more bytes than they need; of dag-json, bytes
+/// with padding, and a map whose first key is `/` that is neither a link nor bytes.
 ///
 /// An identity CID of 65 to 128 bytes, for which a [`Cid`] has no room ([`LongCid`](crate::LongCid)), is nothing
-/// that could be missing: its own links stand in its place ([`long_links`] answers it itself). In dag-json it is
-/// refused.
+/// that could be missing: its own links stand in its place ([`long_links`] answers it itself).
 ///
 /// # Errors
 /// [`ErrorKind::Corrupt`], naming the CID, if the data is not what the codec says;
@@ -83,21 +83,6 @@ pub(crate) fn is_leaf(codec: u64) -> bool {
 
 fn dag_pb(data: &[u8]) -> Result<Vec<LongCid>, Reason> {
     Ok(PbNode::read(data)?.links.into_iter().map(|link| link.cid).collect())
-}
-
-fn dag_json(data: &[u8]) -> Result<Vec<LongCid>, Reason> {
-    let links: Extracted =
-        serde_ipld_dagjson::from_slice(data).map_err(|error| error.to_string())?;
-    checked(links.into_vec())
-}
-
-type Extracted = ExtractLinks<{ Policy::MAX_IDENTITY_LEN }>;
-
-fn checked(links: Vec<LongCid>) -> Result<Vec<LongCid>, Reason> {
-    match links.iter().try_for_each(check_cid) {
-        Ok(()) => Ok(links),
-        Err(error) => Err(format!("a link without a CID: {error}").into()),
-    }
 }
 
 fn unknown(cid: &impl Display, codec: u64) -> Error {

@@ -129,9 +129,54 @@ fn links_of_dag_json_come_in_the_order_of_the_document() {
     );
     assert_eq!(links_of(DAG_JSON, data.as_bytes()).unwrap(), [two, one]);
     assert_eq!(links_of(DAG_JSON, b"[]").unwrap(), []);
+    let slashes = format!(r#"{{"a": {{"b": 1, "/": {{"/": "{one}"}}}}, "/": "text"}}"#);
+    assert_eq!(links_of(DAG_JSON, slashes.as_bytes()).unwrap(), [one], "not the first key");
     for wrong in ["", "[", r#"{"/": "no CID"}"#, r#"{"/": 5}"#, "[] []", "\u{1}"] {
         let error = links_of(DAG_JSON, wrong.as_bytes()).expect_err(wrong);
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{wrong}");
+    }
+}
+
+#[test]
+fn the_text_of_a_link_of_dag_json_is_a_cid_and_nothing_else() {
+    let one = cid("one");
+    let base58 = |cid: &[u8]| format!("z{}", cid::multibase::Base::Base58Btc.encode(cid));
+    let bytes = one.to_bytes();
+    let whole = format!(r#"{{"/": "{}"}}"#, base58(&bytes));
+    assert_eq!(links_of(DAG_JSON, whole.as_bytes()).unwrap(), [one]);
+    let texts = [
+        base58(&[&bytes[..], &[7]].concat()),
+        base58(&bytes[..20]),
+        format!("/ipfs/{one}"),
+        format!("see https://example.com/ipfs/{one}"),
+        format!("{one}/ipfs/{one}"),
+        format!("{one} "),
+        String::new(),
+    ];
+    for text in texts {
+        let error = links_of(DAG_JSON, format!(r#"{{"/": "{text}"}}"#).as_bytes()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{text}");
+    }
+}
+
+#[test]
+fn a_map_of_dag_json_whose_first_key_is_a_slash_is_a_link_or_bytes_or_corrupt() {
+    let one = cid("one");
+    assert_eq!(links_of(DAG_JSON, br#"{"/": {"bytes": ""}}"#).unwrap(), []);
+    for map in [
+        format!(r#"{{"/": "{one}", "a": 1}}"#),
+        format!(r#"{{"/": {{"bytes": "AQID", "a": {{"/": "{one}"}}}}}}"#),
+        r#"{"/": {"bytes": "AQID"}, "a": 1}"#.to_owned(),
+        r#"{"/": {"bytes": "AQ=="}}"#.to_owned(),
+        r#"{"/": {"bytes": 1}}"#.to_owned(),
+        r#"{"/": {"a": "AQID"}}"#.to_owned(),
+        r#"{"/": {}}"#.to_owned(),
+    ] {
+        assert_eq!(
+            links_of(DAG_JSON, map.as_bytes()).unwrap_err().kind(),
+            ErrorKind::Corrupt,
+            "{map}"
+        );
     }
 }
 
@@ -194,6 +239,8 @@ fn an_identity_link_of_up_to_128_bytes_stands_for_the_links_that_it_holds() {
         assert_eq!(links_of(DAG_CBOR, &cbor).unwrap(), [one, two]);
         let pb = [link(&node), link(&leaf), link(&one)].concat();
         assert_eq!(links_of(DAG_PB, &pb).unwrap(), [two, one]);
+        let json = format!(r#"[{{"/": "{leaf}"}}, {{"/": "{node}"}}, {{"/": "{one}"}}]"#);
+        assert_eq!(links_of(DAG_JSON, json.as_bytes()).unwrap(), [two, one]);
         assert_eq!(PbNode::decode(&pb).unwrap_err().kind(), ErrorKind::Corrupt);
         let themselves =
             |codec, data: &[u8]| long_links(Block::new(codec, data.to_vec()).cid(), data).unwrap();

@@ -258,7 +258,8 @@ fn links_that_are_long_identity_cids_are_listed_alike_whatever_the_codec() {
         cbor.extend([&[0xd8, 42, 0x58, len + 1, 0], &bytes[..]].concat());
         pb.extend([&[0x12, len + 2, 0x0a, len], &bytes[..]].concat());
     }
-    for (codec, data) in [("dag-cbor", cbor), ("dag-pb", pb)] {
+    let json = format!(r#"[{{"/":"{}"}},{{"/":"{}"}}]"#, links[0], links[1]).into_bytes();
+    for (codec, data) in [("dag-cbor", cbor), ("dag-pb", pb), ("dag-json", json)] {
         let put = ["blocks", "put", STORE, "-", "--codec", codec];
         let cid = place.feed(put, &data).ok().text();
         let ls = ["blocks", "dag", "ls", STORE, cid.trim_end()];
