@@ -48,6 +48,9 @@ pub(super) const V2_LEN: usize = 40;
 /// Where the first byte of data can be in a CARv2.
 pub(super) const V2_END: u64 = (PRAGMA.len() + V2_LEN) as u64;
 
+/// Where a byte of a file can be: offsets are signed in go and in operating systems.
+const MAX_OFFSET: u64 = i64::MAX as u64;
+
 /// The header of a CARv1, or a pragma.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -145,13 +148,15 @@ impl CarV2Layout {
     }
 
     fn check(&self) -> Result<(), CarFault> {
-        let Self { characteristics: _, data_offset, data_size, index_offset: _ } = *self;
+        let Self { characteristics: _, data_offset, data_size, index_offset } = *self;
         let what = if data_size == 0 {
             "the CARv2 has no data: whoever wrote it did not finish it".into()
         } else if data_offset < V2_END {
             format!("the data would begin at byte {data_offset}, within the header of the CARv2")
-        } else if data_offset.checked_add(data_size).is_none() {
-            format!("the data would have {data_size} bytes")
+        } else if data_offset.checked_add(data_size).is_none_or(|end| end > MAX_OFFSET) {
+            format!("the data would have {data_size} bytes from byte {data_offset} on")
+        } else if index_offset > MAX_OFFSET {
+            format!("the index would begin at byte {index_offset}")
         } else {
             return Ok(());
         };

@@ -114,11 +114,30 @@ fn headers_of_a_carv2_that_cannot_be_are_refused() {
         file[at..at + 8].copy_from_slice(&number.to_le_bytes());
         fault_of(&file)
     };
-    for (at, number) in [(27, 50), (27, 0), (27, u64::MAX), (35, 0), (35, u64::MAX)] {
+    let large = 1 << 63;
+    for (at, number) in [
+        (27, 50),
+        (27, 0),
+        (27, large),
+        (27, u64::MAX),
+        (35, 0),
+        (35, large),
+        (35, large - 51),
+        (35, u64::MAX),
+        (43, large),
+        (43, u64::MAX),
+    ] {
         let (offset, fault) = with(at, number);
         assert_eq!(offset, 11, "{number} at {at}");
         assert!(matches!(fault, CarFault::Header(_)), "{number} at {at}: {fault}");
     }
+    // The largest that there can be are taken: an index is not read here, and data ends early.
+    let mut file = good.clone();
+    file[43..51].copy_from_slice(&(large - 1).to_le_bytes());
+    assert_eq!(decode(&file).end, Ok(()));
+    file[35..43].copy_from_slice(&(large - 52).to_le_bytes());
+    let end = file.len() as u64;
+    assert_eq!(fault_of(&file), (end, CarFault::Truncated { end }));
     // The data of a CARv2 is a CARv1.
     assert_eq!(fault_of(&v2_of(0, &good, b"")), (51, CarFault::Version(2)));
     // The same number in more bytes than it needs: the fixed header would not be where it must be.
