@@ -303,9 +303,9 @@ impl CarDecoder {
             Frame::First | Frame::Inner => header::decode(bytes.as_slice()).map_err(wrong)?,
         };
         match (what, first) {
-            (_, First::V1(roots)) => {
+            (_, First::V1 { roots, long_roots }) => {
                 self.state = State::length(Frame::Section, self.at);
-                Ok(Some(CarEvent::Header(CarHeader { roots, v2: self.v2 })))
+                Ok(Some(CarEvent::Header(CarHeader { roots, long_roots, v2: self.v2 })))
             }
             // The fixed header lies behind exactly these bytes.
             (Frame::First, First::V2) if PRAGMA.ends_with(bytes.as_slice()) => {

@@ -3,7 +3,6 @@ use serde::{Deserialize, Serialize};
 
 use super::error::CarFault;
 use super::varint;
-use crate::dag::links_below;
 use crate::long_cid::{resized, usual};
 use crate::{LongCid, check_cid};
 
@@ -11,9 +10,10 @@ use crate::{LongCid, check_cid};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CarHeader {
-    /// The CIDs that the file is about, in its order; their blocks need not be in it. An identity CID that
-    /// no [`Cid`] has room for stands here as the links that it holds, if they are known.
+    /// The CIDs that the file is about, in its order; their blocks need not be in it.
     pub roots: Vec<Cid>,
+    /// Further ones, for which a [`Cid`] has no room, in its order. They are of the identity and hold their data.
+    pub long_roots: Vec<LongCid>,
     /// Where the data of a CARv2 lies; `None` for a CARv1.
     pub v2: Option<CarV2Layout>,
 }
@@ -69,7 +69,10 @@ impl Fields {
 /// What a CAR file begins with.
 #[derive(Debug)]
 pub(super) enum First {
-    V1(Vec<Cid>),
+    V1 {
+        roots: Vec<Cid>,
+        long_roots: Vec<LongCid>,
+    },
     /// A pragma.
     V2,
 }
@@ -82,28 +85,20 @@ pub(super) fn decode(bytes: &[u8]) -> Result<First, CarFault> {
     }
     match (fields.version, fields.roots) {
         // go-car writes null for no roots, and the field may be missing there.
-        (1, roots) => usual_roots(&roots.unwrap_or_default()).map(First::V1),
+        (1, roots) => first(&roots.unwrap_or_default()),
         (2, None) => Ok(First::V2),
         (2, Some(_)) => Err(CarFault::Header("the pragma of a CARv2 has no roots".into())),
         (other, _) => Err(CarFault::Version(other)),
     }
 }
 
-fn usual_roots(roots: &[LongCid]) -> Result<Vec<Cid>, CarFault> {
-    roots
-        .iter()
+fn first(all: &[LongCid]) -> Result<First, CarFault> {
+    all.iter()
         .try_for_each(check_cid)
         .map_err(|error| CarFault::Header(format!("a root without a CID: {error}")))?;
-    let mut found = Vec::with_capacity(roots.len());
-    for root in roots {
-        match usual(root) {
-            Some(cid) => found.push(cid),
-            None => found.extend(links_below(root, root.hash().digest()).map_err(|error| {
-                CarFault::Header(format!("what a root links to is not known: {error}"))
-            })?),
-        }
-    }
-    Ok(found)
+    let roots = all.iter().filter_map(usual).collect();
+    let long_roots = all.iter().filter(|root| usual(root).is_none()).copied().collect();
+    Ok(First::V1 { roots, long_roots })
 }
 
 /// The header of a CARv1 with its length.

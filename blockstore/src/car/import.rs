@@ -14,7 +14,7 @@ use super::options::CarOptions;
 use super::source;
 use crate::may_hold::MayHold;
 use crate::prepared::{Prepared, UnderWay};
-use crate::{Blockstore, Stored};
+use crate::{Blockstore, LongCid, Stored};
 
 /// How a CAR file is imported.
 ///
@@ -38,6 +38,8 @@ pub struct Imported {
     pub version: u64,
     /// The CIDs that the file is about. Their blocks need not be in it.
     pub roots: Vec<Cid>,
+    /// Further ones, as in [`CarHeader::long_roots`](crate::CarHeader::long_roots).
+    pub long_roots: Vec<LongCid>,
     /// Blocks that were read and verified.
     pub blocks: u64,
     /// Blocks among them of an identity CID, which are never stored.
@@ -262,6 +264,7 @@ impl Imported {
         if let Some(header) = header {
             self.version = header.version();
             self.roots = header.roots;
+            self.long_roots = header.long_roots;
         }
         self.blocks += sections;
         self.identity += identity;

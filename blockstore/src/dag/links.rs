@@ -20,7 +20,8 @@ use crate::long_cid::usual;
 /// with padding, and a map whose first key is `/` that is neither a link nor bytes.
 ///
 /// An identity CID of 65 to 128 bytes, for which a [`Cid`] has no room ([`LongCid`](crate::LongCid)), is nothing
-/// that could be missing: its own links stand in its place ([`long_links`] answers it itself).
+/// that could be missing: its own links stand in its place ([`long_links`] answers it itself). Those of a `LongCid`
+/// are `links(&long, long.hash().digest())`.
 ///
 /// # Errors
 /// [`ErrorKind::Corrupt`], naming the CID, if the data is not what the codec says;
@@ -36,8 +37,17 @@ use crate::long_cid::usual;
 /// assert_eq!(links(block.cid(), block.data())?, [leaf]);
 /// # Ok::<(), datastore::Error>(())
 /// ```
-pub fn links(cid: &Cid, data: &[u8]) -> Result<Vec<Cid>> {
-    links_below(cid, data)
+pub fn links<const S: usize>(cid: &CidGeneric<S>, data: &[u8]) -> Result<Vec<Cid>> {
+    let found = links_within(cid, data)?;
+    let mut below = Vec::with_capacity(found.len());
+    for link in &found {
+        match usual(link) {
+            Some(link) => below.push(link),
+            // What is within an identity CID is shorter than that: it does not go deep.
+            None => below.extend(links(link, link.hash().digest())?),
+        }
+    }
+    Ok(below)
 }
 
 /// As [`links`], with identity CIDs that no [`Cid`] has room for themselves, and not what they hold.
@@ -46,19 +56,6 @@ pub fn links(cid: &Cid, data: &[u8]) -> Result<Vec<Cid>> {
 /// As [`links`], but for what such a CID holds.
 pub fn long_links(cid: &Cid, data: &[u8]) -> Result<Vec<LongCid>> {
     links_within(cid, data)
-}
-
-/// As [`links`]. An identity CID within another is shorter than that: it does not go deep.
-pub(crate) fn links_below<const S: usize>(cid: &CidGeneric<S>, data: &[u8]) -> Result<Vec<Cid>> {
-    let found = links_within(cid, data)?;
-    let mut links = Vec::with_capacity(found.len());
-    for link in &found {
-        match usual(link) {
-            Some(link) => links.push(link),
-            None => links.extend(links_below(link, link.hash().digest())?),
-        }
-    }
-    Ok(links)
 }
 
 fn links_within<const S: usize>(cid: &CidGeneric<S>, data: &[u8]) -> Result<Vec<LongCid>> {

@@ -7,7 +7,7 @@ pub(crate) mod pb;
 mod walk;
 pub(crate) mod wire;
 
-pub(crate) use links::{is_leaf, links_below};
+pub(crate) use links::is_leaf;
 pub use links::{links, long_links};
 pub use pb::{PbLink, PbNode};
 pub use walk::{Visit, WalkOptions, Walked};

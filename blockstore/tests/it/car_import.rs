@@ -11,7 +11,7 @@ use datastore::{
 };
 use datastore_blocks::{
     Block, Blockstore, BlockstoreOptions, Cid, IDENTITY, ImportError, ImportOptions, Imported,
-    Policy, RAW,
+    Policy, RAW, links,
 };
 use futures::executor::block_on;
 use futures::future::{Either, select};
@@ -138,7 +138,7 @@ fn identity_cids_are_taken_up_to_the_bytes_that_a_policy_takes_of_them() {
 }
 
 #[test]
-fn a_root_may_be_an_identity_cid_of_128_bytes_and_stands_for_its_links() {
+fn a_root_may_be_an_identity_cid_of_128_bytes_whatever_it_links_to() {
     block_on(async {
         let block = blocks_of_sizes([5]).remove(0);
         let root = |codec: u8, held: &[u8]| {
@@ -147,22 +147,27 @@ fn a_root_may_be_an_identity_cid_of_128_bytes_and_stands_for_its_links() {
         // A list of a link and 40 bytes of text.
         let link = [&[0xd8, 42, 0x58, 37, 0][..], &block.cid().to_bytes()].concat();
         let node = [&[0x82][..], &link, &[0x78, 40], &[b'x'; 40]].concat();
-        for (root, roots) in [
-            (root(0x55, &[7; 65]), vec![]),
-            (root(0x55, &[7; 128]), vec![]),
-            (root(0x71, &node), vec![*block.cid()]),
+        let unknown = Err(ErrorKind::Unsupported);
+        for (root, linked) in [
+            (root(0x55, &[7; 65]), Ok(vec![])),
+            (root(0x55, &[7; 128]), Ok(vec![])),
+            (root(0x71, &node), Ok(vec![*block.cid()])),
+            (root(0x78, &[7; 100]), unknown),
+            (root(0x71, &[0xff; 100]), Err(ErrorKind::Corrupt)),
         ] {
             let file = [car_with_root(&root), section(&block)].concat();
             let imported = import(&file, ImportOptions::new).await.unwrap();
-            assert_eq!((imported.roots, imported.stored.written), (roots, 1));
+            assert_eq!((imported.roots, imported.stored.written), (vec![], 1));
+            let [long] = imported.long_roots[..] else { panic!("{:?}", imported.long_roots) };
+            assert_eq!(long.to_bytes(), root);
+            let links = links(&long, long.hash().digest());
+            assert_eq!(links.map_err(|error| error.kind()), linked);
         }
-        // Too long; of another hash function; of a codec that is not known; not what its codec says.
-        for root in [
-            root(0x55, &[7; 129]),
-            [&[1, 0x55, 0x1e, 65][..], &[7; 65]].concat(),
-            root(0x78, &[7; 100]),
-            root(0x71, &[0xff; 100]),
-        ] {
+        let usual = root(0x55, &[7; 64]);
+        let imported = import(&car_with_root(&usual), ImportOptions::new).await.unwrap();
+        assert_eq!((imported.roots[0].to_bytes(), imported.long_roots), (usual, vec![]));
+        // Too long; of another hash function.
+        for root in [root(0x55, &[7; 129]), [&[1, 0x55, 0x1e, 65][..], &[7; 65]].concat()] {
             let error = import(&car_with_root(&root), ImportOptions::new).await.unwrap_err();
             assert_eq!((error.kind(), error.offset()), (ErrorKind::InvalidInput, Some(0)));
         }

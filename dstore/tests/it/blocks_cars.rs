@@ -4,7 +4,9 @@ use std::io::Read;
 use std::process::Stdio;
 
 use data_encoding::HEXLOWER;
-use datastore_blocks::{Block, CarDecoder, CarEvent, Cid, RAW};
+use datastore_blocks::{
+    Block, CarDecoder, CarEvent, Cid, DAG_CBOR, IDENTITY, LongCid, Multihash, RAW,
+};
 use serde_json::{Value, json};
 
 use crate::blocks_files::content;
@@ -280,6 +282,58 @@ fn roots_are_pinned_if_all_below_them_is_there() {
     assert_eq!(place.ok(["blocks", "pin", "ls", "fjall:part"]), "");
     assert_eq!(place.ok(["blocks", "ls", "fjall:part"]).lines().count(), 4);
     place.run(["blocks", "import", STORE, "whole.car", "--name", "x"]).fails(2, &["--pin"]);
+}
+
+/// A CARv1 of no blocks with these roots.
+fn car_of_roots(roots: &[Vec<u8>]) -> Vec<u8> {
+    let mut header = b"\xa2\x67version\x01\x65roots".to_vec();
+    header.push(0x80 | roots.len() as u8);
+    for root in roots {
+        header.extend([&[0xd8, 42, 0x58, root.len() as u8 + 1, 0], &root[..]].concat());
+    }
+    // A varint of two bytes.
+    let len = header.len();
+    [vec![len as u8 | 0x80, (len >> 7) as u8], header].concat()
+}
+
+#[test]
+fn roots_that_are_long_identity_cids_are_named_and_what_they_link_to_is_pinned() {
+    let place = Place::new();
+    let (one, two) = (Block::new(RAW, "one"), Block::new(RAW, "two"));
+    for data in ["one", "two"] {
+        place.feed(["blocks", "put", STORE, "-"], data.as_bytes()).ok();
+    }
+    let long = |codec, held: &[u8]| {
+        let cid = LongCid::new_v1(codec, Multihash::wrap(IDENTITY, held).unwrap());
+        (cid.to_bytes(), cid.to_string())
+    };
+    // A list of a link and 40 bytes of text.
+    let link = [&b"\xd8\x2a\x58\x25\x00"[..], &two.cid().to_bytes()].concat();
+    let (node, node_text) =
+        long(DAG_CBOR, &[&b"\x82"[..], &link, b"\x78\x28", &[b'x'; 40]].concat());
+    let (leaf, leaf_text) = long(RAW, &[7; 128]);
+    let (unknown, unknown_text) = long(0x78, &[7; 65]);
+    let pin = ["blocks", "import", STORE, "--json", "--pin"];
+    let pinned = || place.ok(["blocks", "pin", "ls", STORE]);
+    let usual = one.cid().to_bytes();
+
+    let file = car_of_roots(&[usual.clone(), unknown]);
+    let end = place.feed(IMPORT, &file).ok().objects().pop().unwrap();
+    assert_eq!(end["roots"], json!([one.cid().to_string(), unknown_text]));
+    let refused = place.feed(pin, &file);
+    refused.fails(2, &["nothing was pinned", &unknown_text, "not known", "pin add"]);
+    assert_eq!(pinned(), "");
+
+    let end = place.feed(pin, &car_of_roots(std::slice::from_ref(&leaf))).objects().pop().unwrap();
+    assert_eq!((&end["roots"], &end["pinned"]), (&json!([leaf_text]), &json!(false)));
+    let end = place.feed(pin, &car_of_roots(&[leaf, node, usual])).ok().objects().pop().unwrap();
+    let roots = json!([one.cid().to_string(), leaf_text, node_text]);
+    assert_eq!((&end["roots"], &end["pinned"]), (&roots, &json!(true)));
+    let pinned = pinned();
+    assert_eq!(pinned.lines().count(), 2, "{pinned}");
+    for block in [one, two] {
+        assert!(pinned.contains(&format!("{}  recursive", block.cid())), "{pinned}");
+    }
 }
 
 #[test]

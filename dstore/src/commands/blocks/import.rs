@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use clap::Args;
 use datastore::{Copied, ErrorKind};
 use datastore_blocks::{
-    Blockstore, CarOptions, Cid, ImportError, ImportOptions, Imported, PinOptions, Policy,
+    Blockstore, CarOptions, Cid, ImportError, ImportOptions, Imported, LongCid, PinOptions, Policy,
+    links,
 };
 use serde_json::json;
 use tokio::sync::oneshot;
@@ -79,9 +80,10 @@ impl Import {
             Ok(failure) = untold => return Err(failure),
         };
         let imported = imported.map_err(|error| stopped(error, &broken))?;
-        let pinned = pin && !imported.roots.is_empty();
+        let to_pin = if pin { pinnable(&imported)? } else { Vec::new() };
+        let pinned = !to_pin.is_empty();
         if pinned {
-            pin_roots(&blocks, &imported.roots, &name).await?;
+            pin_roots(&blocks, &to_pin, &name).await?;
         } else if pin {
             tracing::warn!("the CAR file has no root that can be pinned: nothing was pinned");
         }
@@ -153,6 +155,20 @@ fn stopped(error: ImportError, broken: &Broken) -> Failure {
     }
 }
 
+/// The roots; of those that are too long to be pinned, and hold their data themselves, what they link to.
+fn pinnable(imported: &Imported) -> Result<Vec<Cid>> {
+    let mut roots = imported.roots.clone();
+    for long in &imported.long_roots {
+        let linked = links(long, long.hash().digest()).map_err(|error| {
+            Failure::from(error)
+                .during("imported, but nothing was pinned: what a root links to is not known")
+                .hint("`dstore blocks pin add` pins the others")
+        })?;
+        roots.extend(linked);
+    }
+    Ok(roots)
+}
+
 async fn pin_roots(blocks: &Blockstore, roots: &[Cid], name: &str) -> Result<()> {
     for root in roots {
         let options = PinOptions::new().name(name);
@@ -170,9 +186,10 @@ async fn pin_roots(blocks: &Blockstore, roots: &[Cid], name: &str) -> Result<()>
 }
 
 fn write(out: &mut Output, imported: &Imported, pinned: bool) -> Result<()> {
-    let Imported { version, roots, blocks, identity, stored, .. } = imported;
+    let Imported { version, roots, long_roots, blocks, identity, stored, .. } = imported;
+    let long_roots = long_roots.iter().map(LongCid::to_string);
+    let roots: Vec<String> = roots.iter().map(Cid::to_string).chain(long_roots).collect();
     if out.is_json() {
-        let roots: Vec<String> = roots.iter().map(Cid::to_string).collect();
         return out.object(&json!({
             "imported": blocks,
             "version": version,
