@@ -112,16 +112,20 @@ impl<'de> Visitor<'de> for Value<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-        let mut is_first = true;
+        let mut keys = Vec::new();
         while let Some(Text(key)) = map.next_key()? {
-            if self.is_json && is_first && key == "/" {
+            if self.is_json && keys.is_empty() && key == "/" {
                 // That another key follows is refused by the deserializer.
                 return map.next_value_seed(Reserved { links: self.links });
             }
-            is_first = false;
+            keys.push(key);
             map.next_value_seed(self.again())?;
         }
-        Ok(())
+        keys.sort_unstable();
+        match keys.is_sorted_by(|one, next| one < next) {
+            true => Ok(()),
+            false => Err(Error::custom("a map that has a key twice")),
+        }
     }
 }
 

@@ -110,6 +110,9 @@ fn dag_cbor_that_does_not_decode_is_corrupt_and_named() {
         ("a float of 2 bytes", vec![0xf9, 0x3e, 0x00]),
         ("a link without its zero", [&whole[..4], &[1], &whole[5..]].concat()),
         ("half a link", whole[..20].to_vec()),
+        ("a key twice", b"\xa3\x61a\x00\x61b\x00\x61a\x00".to_vec()),
+        ("a key twice within a list", b"\x81\xa2\x61a\x00\x61a\x00".to_vec()),
+        ("a key that is no text", b"\xa1\x01\x00".to_vec()),
         ("a byte after the CID", [&whole[..3], &[whole[3] + 1], &whole[4..], &[7]].concat()),
         ("more after the end", vec![0xa0, 0xa0]),
     ];
@@ -131,7 +134,9 @@ fn links_of_dag_json_come_in_the_order_of_the_document() {
     assert_eq!(links_of(DAG_JSON, b"[]").unwrap(), []);
     let slashes = format!(r#"{{"a": {{"b": 1, "/": {{"/": "{one}"}}}}, "/": "text"}}"#);
     assert_eq!(links_of(DAG_JSON, slashes.as_bytes()).unwrap(), [one], "not the first key");
-    for wrong in ["", "[", r#"{"/": "no CID"}"#, r#"{"/": 5}"#, "[] []", "\u{1}"] {
+    let documents = ["", "[", r#"{"/": "no CID"}"#, r#"{"/": 5}"#, "[] []", "\u{1}"];
+    let twice = [r#"{"a": 0, "b": 0, "a": 0}"#, r#"[{"a": 0, "\u0061": 0}]"#];
+    for wrong in documents.into_iter().chain(twice) {
         let error = links_of(DAG_JSON, wrong.as_bytes()).expect_err(wrong);
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{wrong}");
     }
