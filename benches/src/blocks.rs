@@ -32,17 +32,33 @@ pub struct BlockScale {
     pub reads: usize,
     /// Blocks in the store that is read.
     pub stored: usize,
+    /// How the engine is opened.
+    pub tuning: Tuning,
 }
 
 impl BlockScale {
     /// As the goals have it.
     pub fn full() -> Self {
-        Self { imports: 9, bytes: 128 << 20, rounds: 101, reads: 5000, stored: 200_000 }
+        Self {
+            imports: 9,
+            bytes: 128 << 20,
+            rounds: 101,
+            reads: 5000,
+            stored: 200_000,
+            tuning: Tuning::default(),
+        }
     }
 
     /// A first look.
     pub fn quick() -> Self {
-        Self { imports: 3, bytes: 16 << 20, rounds: 21, reads: 2000, stored: 20_000 }
+        Self {
+            imports: 3,
+            bytes: 16 << 20,
+            rounds: 21,
+            reads: 2000,
+            stored: 20_000,
+            tuning: Tuning::default(),
+        }
     }
 }
 
@@ -113,6 +129,7 @@ pub fn block_suite(
 /// A CAR file, and its blocks as the raw engine wants them.
 struct Import {
     dir: PathBuf,
+    tuning: Tuning,
     entries: Vec<(Vec<u8>, Bytes)>,
 }
 
@@ -130,7 +147,7 @@ impl Import {
                 entries.push((key_of(&cid)?.as_bytes().to_vec(), data));
             }
             writer.finish().await?;
-            Ok(Self { dir, entries })
+            Ok(Self { dir, tuning: scale.tuning, entries })
         })
     }
 
@@ -160,7 +177,7 @@ impl Import {
 
     async fn ours(&self) -> Result<f64> {
         let target = self.dir.join("ours");
-        let store = open_fjall(&target, &Tuning::default()).await?;
+        let store = open_fjall(&target, &self.tuning).await?;
         let blocks = Blockstore::open(Arc::clone(&store)).await?;
         let start = now();
         let source = BufReader::new(File::open(self.dir.join(CAR))?);
@@ -177,7 +194,7 @@ impl Import {
 
     /// Hashes every block, and puts all of them into the raw engine.
     fn batches(&self, target: &Path) -> Result<f64> {
-        let raw = RawFjall::open(target, &Tuning::default())?;
+        let raw = RawFjall::open(target, &self.tuning)?;
         let start = now();
         for entries in self.entries.chunks(BATCH) {
             let mut batch = raw.db().batch().durability(Some(PersistMode::Buffer));
@@ -221,7 +238,7 @@ impl Reads {
     fn load(runtime: &BenchRuntime, dir: &Path, scale: BlockScale) -> Result<Self> {
         let dir = dir.join("store");
         runtime.run(async move {
-            let store = open_fjall(&dir, &Tuning::default()).await?;
+            let store = open_fjall(&dir, &scale.tuning).await?;
             let options = BlockstoreOptions::new().verify_reads(false);
             let plain = options.clone().open(Arc::clone(&store)).await?;
             let all = futures::stream::iter((0..scale.stored).map(|n| numbered(n, SMALL)));

@@ -3,7 +3,7 @@ use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use fjall::{AbstractTree, Database, Keyspace, KeyspaceCreateOptions};
+use fjall::{AbstractTree, Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions};
 
 use crate::{Result, Tuning};
 
@@ -37,13 +37,19 @@ impl RawFjall {
     /// # Errors
     /// Those of the engine.
     pub fn open(path: &Path, tuning: &Tuning) -> Result<Self> {
-        let Tuning { cache_bytes, memtable_bytes, worker_threads } = *tuning;
+        let Tuning { cache_bytes, memtable_bytes, worker_threads, separate_values_from } = *tuning;
         let db = Database::builder(path)
             .cache_size(cache_bytes)
             .worker_threads(worker_threads)
             .max_journaling_size(u64::MAX)
             .open()?;
-        let options = || KeyspaceCreateOptions::default().max_memtable_size(u64::MAX);
+        let separation = separate_values_from
+            .map(|bytes| KvSeparationOptions::default().separation_threshold(bytes));
+        let options = || {
+            KeyspaceCreateOptions::default()
+                .max_memtable_size(u64::MAX)
+                .with_kv_separation(separation)
+        };
         let keyspace = db.keyspace("default", options)?;
         let rotation = Some(Rotation::start(keyspace.clone(), memtable_bytes)?);
         Ok(Self { db, keyspace, rotation })

@@ -15,12 +15,19 @@ pub struct Tuning {
     pub memtable_bytes: u64,
     /// Threads that flush and compact.
     pub worker_threads: usize,
+    /// Size from which values lie apart from their keys.
+    pub separate_values_from: Option<u32>,
 }
 
 impl Default for Tuning {
     /// The defaults of our store.
     fn default() -> Self {
-        Self { cache_bytes: 32 << 20, memtable_bytes: 32 << 20, worker_threads: 4 }
+        Self {
+            cache_bytes: 32 << 20,
+            memtable_bytes: 32 << 20,
+            worker_threads: 4,
+            separate_values_from: None,
+        }
     }
 }
 
@@ -30,8 +37,11 @@ impl Default for Tuning {
 /// Those of the store.
 pub async fn open_fjall(path: &Path, tuning: &Tuning) -> Result<Arc<dyn Datastore>> {
     // The number of worker threads is not an option of the store.
-    let Tuning { cache_bytes, memtable_bytes, worker_threads: _ } = *tuning;
-    let options = FjallOptions::new().cache_bytes(cache_bytes).memtable_bytes(memtable_bytes);
+    let Tuning { cache_bytes, memtable_bytes, worker_threads: _, separate_values_from } = *tuning;
+    let options = FjallOptions::new()
+        .cache_bytes(cache_bytes)
+        .memtable_bytes(memtable_bytes)
+        .separate_values_from(separate_values_from);
     Ok(Arc::new(options.open(path).await?))
 }
 

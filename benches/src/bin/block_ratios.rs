@@ -16,6 +16,12 @@ struct Options {
     /// Fewer blocks and rounds: a first look
     #[arg(long)]
     quick: bool,
+    /// Size of an imported file, in MiB
+    #[arg(long, value_name = "MIB")]
+    file_mib: Option<usize>,
+    /// Size in KiB from which the engine keeps values apart from their keys [default: none are]
+    #[arg(long, value_name = "KIB")]
+    separate_kib: Option<u32>,
     /// File that the ratios are merged into [default: target/ratios.json of this project]
     #[arg(long, value_name = "PATH")]
     json: Option<PathBuf>,
@@ -29,7 +35,11 @@ fn main() -> Result<()> {
     let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
     let json = options.json.clone().unwrap_or_else(|| target.join("ratios.json"));
     let dir = options.dir.unwrap_or(target);
-    let scale = if options.quick { BlockScale::quick() } else { BlockScale::full() };
+    let mut scale = if options.quick { BlockScale::quick() } else { BlockScale::full() };
+    if let Some(mib) = options.file_mib {
+        scale.bytes = mib << 20;
+    }
+    scale.tuning.separate_values_from = options.separate_kib.map(|kib| kib << 10);
     let asked = |name: &str| {
         options.filter.is_empty() || options.filter.iter().any(|text| name.contains(text.as_str()))
     };
