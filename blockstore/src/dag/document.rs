@@ -17,7 +17,7 @@ use crate::check_cid::take_cid;
 pub(super) fn dag_cbor(data: &[u8]) -> Result<Vec<LongCid>, Reason> {
     let mut links = Vec::new();
     let mut cbor = serde_ipld_dagcbor::de::Deserializer::from_slice(data);
-    let value = Value { links: &mut links, is_json: false };
+    let value = Value { links: &mut links, keys: &mut Vec::new(), is_json: false };
     let read = value.deserialize(&mut cbor).and_then(|()| cbor.end());
     read.map_err(|error| error.to_string())?;
     Ok(links)
@@ -28,26 +28,28 @@ pub(super) fn dag_cbor(data: &[u8]) -> Result<Vec<LongCid>, Reason> {
 pub(super) fn dag_json(data: &[u8]) -> Result<Vec<LongCid>, Reason> {
     let mut links = Vec::new();
     let mut json = serde_json::Deserializer::from_slice(data);
-    let value = Value { links: &mut links, is_json: true };
+    let value = Value { links: &mut links, keys: &mut Vec::new(), is_json: true };
     let read = value.deserialize(&mut json).and_then(|()| json.end());
     read.map_err(|error| error.to_string())?;
     Ok(links)
 }
 
 /// A value of any kind, of which the links are gathered.
-struct Value<'l> {
+struct Value<'l, 'de> {
     links: &'l mut Vec<LongCid>,
+    /// The keys so far of the maps that it lies in.
+    keys: &'l mut Vec<Cow<'de, str>>,
     /// Whether maps stand for links and bytes: those whose first key is `/`.
     is_json: bool,
 }
 
-impl Value<'_> {
-    fn again(&mut self) -> Value<'_> {
-        Value { links: self.links, is_json: self.is_json }
+impl<'de> Value<'_, 'de> {
+    fn again(&mut self) -> Value<'_, 'de> {
+        Value { links: self.links, keys: self.keys, is_json: self.is_json }
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Value<'_> {
+impl<'de> DeserializeSeed<'de> for Value<'_, 'de> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, value: D) -> Result<(), D::Error> {
@@ -55,7 +57,7 @@ impl<'de> DeserializeSeed<'de> for Value<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Value<'_> {
+impl<'de> Visitor<'de> for Value<'_, 'de> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -112,20 +114,22 @@ impl<'de> Visitor<'de> for Value<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-        let mut keys = Vec::new();
+        let outer = self.keys.len();
         while let Some(Text(key)) = map.next_key()? {
-            if self.is_json && keys.is_empty() && key == "/" {
+            if self.is_json && self.keys.len() == outer && key == "/" {
                 // That another key follows is refused by the deserializer.
                 return map.next_value_seed(Reserved { links: self.links });
             }
-            keys.push(key);
+            self.keys.push(key);
             map.next_value_seed(self.again())?;
         }
+        let keys = self.keys.get_mut(outer..).unwrap_or_default();
         keys.sort_unstable();
-        match keys.is_sorted_by(|one, next| one < next) {
-            true => Ok(()),
-            false => Err(Error::custom("a map that has a key twice")),
+        if !keys.is_sorted_by(|one, next| one < next) {
+            return Err(Error::custom("a map that has a key twice"));
         }
+        self.keys.truncate(outer);
+        Ok(())
     }
 }
 
