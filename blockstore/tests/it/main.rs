@@ -23,6 +23,7 @@ mod car_import_ahead;
 mod car_import_look;
 mod car_js;
 mod car_support;
+mod dag_ipld;
 mod dag_links;
 mod dag_walk;
 mod gc_collect;
