@@ -31,10 +31,11 @@ impl Leaves<'_> {
         let keys: Vec<Key> =
             leaves.iter().map(|cid| layout.block(cid.hash())).collect::<Result<_>>()?;
         let mut leaves = keys.iter().zip(leaves).peekable();
-        let mut unlisted = Vec::new();
+        let (mut unlisted, mut after) = (Vec::new(), None);
         // Each page begins at a leaf: where they are few, what lies between them is passed over.
         while let (Some((first, _)), Some(last)) = (leaves.peek(), keys.last()) {
-            let query = Query::range(*first..=last).keys_only().limit(MANY_OPS);
+            let mut query = Query::range(*first..=last).keys_only().limit(MANY_OPS);
+            query.after = after.take();
             let page = self.blocks.inner.store.query_page(&query).await?;
             let mut listed = page.entries.iter().map(Entry::key).peekable();
             let passed = |key: &Key| page.next.as_ref().is_none_or(|next| key <= next);
@@ -44,6 +45,8 @@ impl Leaves<'_> {
                     unlisted.push(*cid);
                 }
             }
+            // It may lie before all that is left: a page may have nothing and go on.
+            after = page.next;
         }
         Ok(unlisted)
     }

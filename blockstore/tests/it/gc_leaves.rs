@@ -1,9 +1,15 @@
 //! How a collection learns whether the leaves are there that pins reach.
 
+use std::ops::Bound;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use datastore::{ErrorKind, Fault, Injected, MemoryDatastore, Operation, Position};
+use async_trait::async_trait;
+use datastore::{
+    Batch, Capabilities, CheckReport, Datastore, ErrorKind, Fault, Found, Injected, Key,
+    MemoryDatastore, Operation, Page, Position, Query, Result, Scope, Want,
+};
 use datastore_blocks::{
     Block, BlockstoreOptions, Cid, DAG_CBOR, GcOptions, GcPhase, PinMode, PinOptions, RAW,
 };
@@ -104,4 +110,63 @@ async fn a_run_that_is_cut_off_after_it_has_passed_a_missing_leaf_does_not_pass_
         }
         assert!(cut_off >= 6, "{cut_off}");
     }
+}
+
+/// Answers each query that has no cursor with a page of nothing, and a cursor right before what it asks for.
+#[derive(Debug)]
+struct Hesitant(MemoryDatastore);
+
+#[async_trait]
+impl Datastore for Hesitant {
+    async fn query_page(&self, query: &Query) -> Result<Page> {
+        tokio::task::yield_now().await;
+        match &query.scope {
+            Scope::Range(Bound::Included(first), _) if query.after.is_none() => {
+                let (last, head) = first.split_last().unwrap();
+                let before = Key::new([head, &[last - 1][..]].concat())?;
+                Ok(Page { next: Some(before), ..Page::default() })
+            }
+            _ => self.0.query_page(query).await,
+        }
+    }
+    async fn read(&self, key: &Key, want: Want) -> Result<Option<Found>> {
+        self.0.read(key, want).await
+    }
+    async fn commit(&self, batch: Batch) -> Result<()> {
+        self.0.commit(batch).await
+    }
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+    async fn snapshot(&self) -> Result<Arc<dyn Datastore>> {
+        self.0.snapshot().await
+    }
+    async fn sync(&self) -> Result<()> {
+        self.0.sync().await
+    }
+    async fn disk_usage(&self) -> Result<u64> {
+        self.0.disk_usage().await
+    }
+    async fn compact(&self) -> Result<()> {
+        self.0.compact().await
+    }
+    async fn check(&self) -> Result<CheckReport> {
+        self.0.check().await
+    }
+    async fn close(&self) -> Result<()> {
+        self.0.close().await
+    }
+}
+
+#[tokio::test]
+async fn pages_of_nothing_before_the_first_leaf_are_gone_on_from() {
+    let store = Arc::new(Hesitant(MemoryDatastore::new()));
+    let blocks = open(store).await;
+    let leaf = node(RAW, "leaf", &[]);
+    let root = node(DAG_CBOR, "root", &[*leaf.cid()]);
+    blocks.put_batch(vec![leaf, root.clone()]).await.unwrap();
+    pin(&blocks, root.cid(), PinMode::Recursive).await;
+    let collect = blocks.collect_garbage(GcOptions::new());
+    let report = tokio::time::timeout(Duration::from_secs(30), collect).await.unwrap().unwrap();
+    assert_eq!((report.kept, report.missing), (2, 0));
 }
