@@ -126,7 +126,10 @@ impl<'b> Collection<'b> {
         if let Some((state, marks)) = unfinished {
             // Without it, writers did not mark for this run.
             let marking = run.filter(|run| run.marks.run == state.run);
-            if state.phase == Phase::Clean || marking.is_some() {
+            // What was missing was passed over with a permission that this call does not give.
+            let missing = state.missing.max(marks.tally().await?.unwrap_or_default().missing);
+            let permitted = options.despite_missing || missing == 0;
+            if state.phase == Phase::Clean || (marking.is_some() && permitted) {
                 let horizon = marking.map_or(0, |run| run.horizon);
                 return Ok(Self { blocks, options, marks, state, horizon, resumed: true });
             }

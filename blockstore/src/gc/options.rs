@@ -36,6 +36,7 @@ impl GcOptions {
     }
 
     /// Goes on where a block that a pin reaches is missing: what only that block links to is deleted.
+    /// A run that passed over one so is gone on with only by calls that say it, too; others begin anew.
     #[must_use]
     pub fn despite_missing(mut self, go_on: bool) -> Self {
         self.despite_missing = go_on;

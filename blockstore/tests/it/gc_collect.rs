@@ -194,6 +194,40 @@ async fn a_missing_leaf_is_found_wherever_the_run_was_cut_off() {
 }
 
 #[tokio::test]
+async fn a_run_that_passed_over_what_is_missing_is_not_gone_on_with_without_leave() {
+    // A node, which is missed as it is walked, and a leaf.
+    for gone in [0, 2] {
+        let (mut cut_off, mut refused) = (0, 0);
+        loop {
+            let store = Arc::new(Fault::new(MemoryDatastore::new()));
+            let blocks = open(store.clone()).await;
+            let all = scene();
+            blocks.put_batch(all.to_vec()).await.unwrap();
+            pin(&blocks, all[0].cid(), PinMode::Recursive).await;
+            blocks.delete(all[gone].cid()).await.unwrap();
+            let before = stored(&*store).await;
+            let failed = Injected::Error(ErrorKind::Unavailable);
+            store.inject(Operation::Commit, Position::Nth(cut_off), failed);
+            let despite = GcOptions::new().despite_missing(true);
+            if blocks.collect_garbage(despite).await.is_ok() {
+                break;
+            }
+            store.heal();
+            // What was swept with leave stays so.
+            if stored(&*store).await == before {
+                let error = blocks.collect_garbage(GcOptions::new()).await.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Corrupt, "after commit {cut_off}");
+                assert!(named(&error).contains(&all[gone].cid().to_string()), "{error:?}");
+                assert_eq!(stored(&*store).await, before);
+                refused += 1;
+            }
+            cut_off += 1;
+        }
+        assert!(refused >= 4, "{refused} of {cut_off}");
+    }
+}
+
+#[tokio::test]
 async fn despite_a_missing_node_what_is_reached_without_it_stays() {
     let store = Arc::new(MemoryDatastore::new());
     let blocks = open(store.clone()).await;
