@@ -4,7 +4,7 @@ use datastore::{Error, ErrorKind, Outcome, Result};
 use crate::{IDENTITY, MAX_DIGEST_LEN};
 
 /// Checks that there can be such a CID here. The `cid` crate reads some that nobody else does; all that this
-/// crate reads were checked.
+/// crate reads of CAR files and links, and all that it stores, were checked.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidInput`] if the codec or the hash function is 2^63 or more, which takes a varint of more than

@@ -5,7 +5,7 @@ use cid::Cid;
 use datastore::{Error, ErrorKind, Outcome, Result};
 
 use crate::hashes::{self, IDENTITY};
-use crate::{Block, CarIdentity};
+use crate::{Block, CarIdentity, check_cid};
 
 /// Which blocks a store takes: hash functions, lengths of digests, sizes.
 ///
@@ -91,8 +91,9 @@ impl Policy {
     /// Refuses a CID, or a block of `len` bytes under it, that is not taken.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`], with what is taken.
+    /// [`ErrorKind::InvalidInput`], with what is taken; as [`check_cid`].
     pub fn check(&self, cid: &Cid, len: usize) -> Result<()> {
+        check_cid(cid)?;
         let (code, digest_len) = (cid.hash().code(), usize::from(cid.hash().size()));
         if code == IDENTITY {
             return self.check_identity(cid, digest_len);

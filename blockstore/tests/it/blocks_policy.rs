@@ -94,3 +94,11 @@ async fn an_identity_beyond_what_a_cid_holds_is_unsupported() {
     let error = Block::with_hash(RAW, IDENTITY, vec![0; 65]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
 }
+
+#[test]
+fn a_codec_that_no_cid_has_is_refused() {
+    let policy = Policy::new();
+    let with = |codec| Cid::new_v1(codec, *cid(SHA2_256, 32).hash());
+    refused(&policy, &with(1 << 63), 5, "not less than 2^63");
+    policy.check(&with((1 << 63) - 1), 5).unwrap();
+}
