@@ -10,7 +10,7 @@ use crate::{LongCid, check_cid};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CarHeader {
-    /// The CIDs that the file is about, in its order; their blocks need not be in it.
+    /// The CIDs that the file is about, but for long ones, in its order; their blocks need not be in it.
     pub roots: Vec<Cid>,
     /// Further ones, for which a [`Cid`] has no room, in its order. They are of the identity and hold their data.
     pub long_roots: Vec<LongCid>,

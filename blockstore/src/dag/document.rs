@@ -1,4 +1,4 @@
-//! The links of dag-cbor and dag-json, in one pass that builds nothing else.
+//! The links of dag-cbor and dag-json, in one pass.
 
 use std::borrow::Cow;
 use std::fmt;

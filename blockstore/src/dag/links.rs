@@ -13,7 +13,8 @@ use crate::long_cid::usual;
 /// The links of a block in the order in which they stand in it, repeated ones too.
 ///
 /// Read are dag-pb, dag-cbor and dag-json; raw, CBOR, JSON and libp2p keys have no links. Of dag-cbor and
-/// dag-json, maps may be in any order. Floats of dag-cbor may have 4 bytes rather than the 8 that it asks for.
+/// dag-json, maps may be in any order. Floats of dag-cbor may have 4 bytes rather than the 8 that it asks for. As go
+/// does, bytes behind the CID of a link of dag-pb are passed over; those of dag-cbor and dag-json are refused.
 ///
 /// Refused are some blocks that go or js read: nesting of more than about 120 levels; of dag-cbor, text that is not
 /// UTF-8, `undefined`, floats of 2 bytes, and integers and lengths in more bytes than they need; of dag-json, bytes

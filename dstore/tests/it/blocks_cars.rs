@@ -326,9 +326,13 @@ fn roots_that_are_long_identity_cids_are_named_and_what_they_link_to_is_pinned()
 
     let end = place.feed(pin, &car_of_roots(std::slice::from_ref(&leaf))).objects().pop().unwrap();
     assert_eq!((&end["roots"], &end["pinned"]), (&json!([leaf_text]), &json!(false)));
-    let end = place.feed(pin, &car_of_roots(&[leaf, node, usual])).ok().objects().pop().unwrap();
+    let mixed = car_of_roots(&[leaf, node, usual]);
+    let end = place.feed(pin, &mixed).ok().objects().pop().unwrap();
     let roots = json!([one.cid().to_string(), leaf_text, node_text]);
     assert_eq!((&end["roots"], &end["pinned"]), (&roots, &json!(true)));
+    let told = place.feed(["blocks", "import", STORE, "--pin"], &mixed).ok().text();
+    let roots = format!("root {}, pinned\nroot {leaf_text}\nroot {node_text}\n", one.cid());
+    assert!(told.ends_with(&roots), "{told}");
     let pinned = pinned();
     assert_eq!(pinned.lines().count(), 2, "{pinned}");
     for block in [one, two] {

@@ -187,13 +187,13 @@ async fn pin_roots(blocks: &Blockstore, roots: &[Cid], name: &str) -> Result<()>
 
 fn write(out: &mut Output, imported: &Imported, pinned: bool) -> Result<()> {
     let Imported { version, roots, long_roots, blocks, identity, stored, .. } = imported;
-    let long_roots = long_roots.iter().map(LongCid::to_string);
-    let roots: Vec<String> = roots.iter().map(Cid::to_string).chain(long_roots).collect();
+    let roots: Vec<String> = roots.iter().map(Cid::to_string).collect();
+    let long_roots: Vec<String> = long_roots.iter().map(LongCid::to_string).collect();
     if out.is_json() {
         return out.object(&json!({
             "imported": blocks,
             "version": version,
-            "roots": roots,
+            "roots": roots.iter().chain(&long_roots).collect::<Vec<_>>(),
             "written": stored.written,
             "bytes": stored.bytes,
             "present": stored.present,
@@ -205,5 +205,7 @@ fn write(out: &mut Output, imported: &Imported, pinned: bool) -> Result<()> {
     let (bytes, present) = (human::bytes(stored.bytes), human::count(stored.present));
     out.line(format_args!("imported {read}: {written} new, {bytes}; {present} already there"))?;
     let pinned = if pinned { ", pinned" } else { "" };
-    roots.iter().try_for_each(|root| out.line(format_args!("root {root}{pinned}")))
+    roots.iter().try_for_each(|root| out.line(format_args!("root {root}{pinned}")))?;
+    // They hold themselves: at most what they link to is pinned.
+    long_roots.iter().try_for_each(|root| out.line(format_args!("root {root}")))
 }
