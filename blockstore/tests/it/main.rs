@@ -30,6 +30,7 @@ mod gc_collect;
 mod gc_concurrent;
 mod gc_interrupted;
 mod gc_leaves;
+mod gc_missing;
 mod gc_model;
 mod gc_races;
 mod gc_shapes;
